@@ -1,0 +1,36 @@
+# The one interface to a checkout. Each target says what it does; the work itself is Python under sandbox/.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test check bench lock clean
+
+PYTHON ?= python3
+RUN = PYTHONPATH=include:. PYTHONDONTWRITEBYTECODE= .venv/bin/python
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup:  ## Make .venv with exactly the locked packages (again only after the lock changed)
+	@$(PYTHON) sandbox/environment.py
+
+demo: setup  ## The story: one region moves from the legacy ERP to the cloud ERP and back, under load and faults
+	@$(RUN) -m sandbox demo
+
+up: setup  ## Start PostgreSQL, both ERPs and Airflow, and print the addresses and logins
+	@$(RUN) -m sandbox up
+
+down:  ## Stop what `make up` started, also after a crash
+	@if [ -x .venv/bin/python ]; then $(RUN) -m sandbox down; else echo "Nothing is up: there is no .venv in this folder."; fi
+
+test: setup  ## Every test, on real ERPs, with faults
+	@$(RUN) -m pytest
+
+check: setup  ## Style, types, layers and quick tests: under a minute
+	@$(RUN) -m sandbox check
+
+bench: setup  ## Every figure with its baseline in the same run
+	@$(RUN) -m benchmarks
+
+lock: setup  ## Choose and lock package versions anew
+	@$(RUN) -m sandbox lock
+
+clean: down  ## Stop everything and remove what was built; .venv stays
+	@rm -rf .sandbox build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
