@@ -1,0 +1,1 @@
+"""What fills the ports: our store, the ERPs, the upstream systems."""

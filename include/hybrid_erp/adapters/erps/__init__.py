@@ -1,0 +1,1 @@
+"""One dialect of an ERP each, behind the port `ErpConnector`."""

@@ -1,0 +1,1 @@
+"""Our own PostgreSQL: outbox, deliveries, ownership, crosswalk, audit trail."""

@@ -1,0 +1,1 @@
+"""The way of a posting, one step a module: intake, claim, deliver, settle."""

@@ -1,0 +1,187 @@
+"""Expected failures: few families, each with a code for programs and a remedy for people. Anything else is a bug."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class HybridErpError(Exception):
+    """An expected failure. The message says what broke; the class says what to do."""
+
+    code: ClassVar[str] = "hybrid-erp-error"
+    remedy: ClassVar[str] = "Open the audit trail for this correlation id."
+
+    def __str__(self) -> str:
+        """The message with its code and its remedy."""
+        return f"{self.message} [{self.code}] {self.remedy}"
+
+    @property
+    def message(self) -> str:
+        """What broke, without code and remedy."""
+        return super().__str__()
+
+
+class ConfigurationError(HybridErpError):
+    """A config file is wrong; it disables its own region or ERP alone."""
+
+    code = "configuration-error"
+    remedy = "Correct the named field in the named file, then run `hybrid-erp check`."
+
+
+class RefusedEventError(HybridErpError):
+    """The base of everything that intake refuses. Nothing was stored."""
+
+    code = "refused"
+    remedy = "Correct the event at its source and send it again under a new id."
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.details = details
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep the details when the error crosses a process boundary."""
+        return (_rebuild, (type(self), self.args, self.details))
+
+
+def _rebuild(kind: type[RefusedEventError], args: tuple[Any, ...], details: dict[str, Any]) -> RefusedEventError:
+    return kind(*args, **details)
+
+
+class MalformedEventError(RefusedEventError):
+    """The event is not a CloudEvent of our profile, or its data does not fit the document type."""
+
+    code = "malformed-event"
+
+
+class UnknownTypeError(RefusedEventError):
+    """The event's type names no document, or no version of it that is served."""
+
+    code = "unknown-type"
+    remedy = "Use a type that GET /v1/schemas lists."
+
+
+class UnknownLegalEntityError(RefusedEventError):
+    """No region holds this legal entity."""
+
+    code = "unknown-legal-entity"
+    remedy = "Use a legal entity of config/regions/, or have the platform team add it there."
+
+
+class CurrencyNotAllowedError(RefusedEventError):
+    """The legal entity does not trade in the document's currency, or its exchange rate is missing."""
+
+    code = "currency-not-allowed"
+    remedy = "Send the document in a currency of the legal entity, with the exchange rate to its functional currency."
+
+
+class UnbalancedEntryError(RefusedEventError):
+    """Debits and credits differ."""
+
+    code = "unbalanced-entry"
+    remedy = "Correct the lines at the source: debits must equal credits, to the cent."
+
+
+class AccountNotAllowedError(RefusedEventError):
+    """The account is unknown in the canonical chart, or a subledger's control account."""
+
+    code = "account-not-allowed"
+    remedy = "Use an account of config/accounts.yaml that a journal entry of this type may post to."
+
+
+class KeyReusedError(RefusedEventError):
+    """The idempotency key (source and id) was used before for other content."""
+
+    code = "key-reused"
+    remedy = "An id names one content forever: send the changed document under a new id with a higher version."
+
+
+class DocumentConflictError(RefusedEventError):
+    """The document number and version were accepted before with other content."""
+
+    code = "document-conflict"
+    remedy = "Send a changed document with a higher version, or the same content again."
+
+
+class StaleVersionError(RefusedEventError):
+    """A later version of the document has already been accepted."""
+
+    code = "stale-version"
+    remedy = "Send the document's present state with a version above the last one."
+
+
+class ForeignSourceError(RefusedEventError):
+    """The document belongs to another source."""
+
+    code = "foreign-source"
+    remedy = "Have the owning source send it; each canonical document has one owning source."
+
+
+class DisabledRegionError(RefusedEventError):
+    """The region's configuration is wrong, so that nothing of it can be taken."""
+
+    code = "region-disabled"
+    remedy = "Send it again once the platform team has corrected the region's configuration."
+
+
+class WrongSystemError(HybridErpError):
+    """The system behind a connection is not the ERP, company or environment that the configuration names."""
+
+    code = "wrong-system"
+    remedy = "Nothing was sent. Correct the Airflow Connection or the identity in config/erps.yaml."
+
+
+class ErpUnavailableError(HybridErpError):
+    """The ERP cannot be reached or asks to wait; trying again later is right."""
+
+    code = "erp-unavailable"
+    remedy = "Nothing to do if the ERP is known to be down: Airflow tries again. Otherwise look at the ERP and its connection."
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep the wait when the error crosses a process boundary."""
+        return (type(self), (self.message, self.retry_after_seconds))
+
+
+class LeaseTooShortError(HybridErpError):
+    """Too little of the lease is left to send; nothing was sent."""
+
+    code = "lease-too-short"
+    remedy = "None needed: the claim was given back and another worker takes it."
+
+
+class ClaimLostError(HybridErpError):
+    """Another worker holds the claim now; what this one did is thrown away."""
+
+    code = "claim-lost"
+    remedy = "None needed: the worker that holds the claim asks the ERP first."
+
+
+class StoreSuspendedError(HybridErpError):
+    """The store's PostgreSQL is not the one it was: after a restore or a failover nothing is believed."""
+
+    code = "store-suspended"
+    remedy = "Follow the restore runbook, then resume by name with `hybrid-erp resume`."
+
+
+class OwnershipConflictError(HybridErpError):
+    """Ownership is not what the caller believed when it asked for a change."""
+
+    code = "ownership-conflict"
+    remedy = "Read the ownership again; nothing was changed."
+
+
+class NotReplayableError(HybridErpError):
+    """The posting is not a dead letter that may be sent again."""
+
+    code = "not-replayable"
+    remedy = "Choose dead-lettered postings, and give a reason."
+
+
+class UnmappedError(HybridErpError):
+    """A canonical account, tax code, term or dimension has no single target in the ERP's mapping."""
+
+    code = "mapping-gap"
+    remedy = "Add exactly one rule for it to config/mappings/ and replay the posting."

@@ -1,0 +1,49 @@
+"""A posting: one canonical document on its way to an ERP, with its keys."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from hybrid_erp.model.documents import CanonicalDocument
+
+_KEY_DOMAIN: Final = b"hybrid-erp/posting\x00"
+
+
+def posting_id_of(source: str, event_id: str) -> UUID:
+    """The posting's id, derived from the idempotency key (source and id).
+
+    Derived, not drawn: an event that is sent again after our store was restored from a backup gets the same id, and so meets the document
+    that an ERP already holds under it. SHA-256, cut to the 122 free bits of a UUID of version 8 (RFC 9562).
+    """
+    digest = bytearray(hashlib.sha256(_KEY_DOMAIN + source.encode() + b"\x00" + event_id.encode()).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x80
+    digest[8] = digest[8] & 0x3F | 0x80
+    return UUID(bytes=bytes(digest))
+
+
+def content_hash_of(event_type: str, data: Any) -> str:
+    """A hash of what the sender sent, whatever its white space and order of fields; 64 hexadecimal digits."""
+    text = json.dumps([event_type, data], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """An accepted event: its document and everything that routes and orders it."""
+
+    posting_id: UUID
+    source: str
+    event_id: str
+    event_type: str
+    content_hash: str
+    correlation_id: str
+    traceparent: str | None
+    document: CanonicalDocument
+    data: dict[str, Any] = field(repr=False)
+    """As received."""
+    region_of: dict[str, str] = field(repr=False)
+    """The region of each legal entity concerned."""

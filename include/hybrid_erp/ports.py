@@ -1,0 +1,47 @@
+"""The few things that the core needs filled. Adapters fit by shape; nothing inherits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from hybrid_erp.model.delivery import Capabilities, ErpIdentity, NativeDocument, Outcome, Submission
+from hybrid_erp.model.documents import DocumentType
+
+KeepDraft = Callable[[str], None]
+"""Stores the native id of a draft before it is posted. Raises ClaimLostError if the claim is no longer ours: then touch nothing."""
+
+
+class ErpConnector(Protocol):
+    """One company of one ERP, as the core sees it. Used by one thread at a time."""
+
+    capabilities: Capabilities
+    """The document types that the ERP takes; what is missing is refused before it is sent."""
+
+    def identity(self) -> ErpIdentity:
+        """Ask the ERP who it is, once a session, and compare with the configuration.
+
+        Raises:
+            WrongSystemError: It is not the configured database, company or environment. Nothing may be sent.
+            ErpUnavailableError: It cannot be reached.
+        """
+
+    def submit(self, submission: Submission, keep_draft: KeepDraft) -> Outcome:
+        """Post once, or answer what an earlier attempt came to. Raises nothing for what the ERP refuses: a refusal is an outcome.
+
+        A `unique` document type answers Posted when the ERP holds the key already, whatever its content: read back compares.
+        A `draft` document type makes a draft (unless `submission.draft_id` names one), hands its id to `keep_draft`, then posts by id.
+        """
+
+    def find(self, document_type: DocumentType, posting_ids: Sequence[UUID]) -> Sequence[NativeDocument]:
+        """What the ERP holds under these keys, posted or draft; several for one key if it does. Empty proves nothing (PROTOCOL S7)."""
+
+    def read(self, document_type: DocumentType, native_ids: Sequence[str]) -> Sequence[NativeDocument]:
+        """Read documents back by native id, in one call for all of them where the ERP can."""
+
+    def discard_draft(self, document_type: DocumentType, native_id: str) -> bool:
+        """Delete a draft by id. True if it is certainly gone, False if it had been posted."""
+
+    def close(self) -> None:
+        """End the session."""
