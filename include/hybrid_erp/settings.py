@@ -1,0 +1,268 @@
+"""The configuration folder as checked models. A bad file disables its own region or ERP, visibly, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hybrid_erp.model.documents import JournalType
+from hybrid_erp.model.errors import ConfigurationError
+from hybrid_erp.model.mapping import Mapping
+from hybrid_erp.model.money import Currency
+from hybrid_erp.model.ownership import AccountingPeriod, LegalEntity, Phase
+from hybrid_erp.model.posting_rules import PostingRules
+
+M = TypeVar("M", bound=BaseModel)
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CompanySettings(_Settings):
+    """One legal entity inside an ERP: the connection that reaches it and who must answer there."""
+
+    connection: str = Field(description="Airflow Connection of the control credential; `_candidate` and `_run_off` name the others.")
+    company: str
+    database: str
+
+
+class ErpSettings(_Settings):
+    """One configured ERP."""
+
+    dialect: Identifier
+    pack: Identifier | None = None
+    environment: str
+    slots: Annotated[int, Field(ge=1, le=64)] = 2
+    lease_seconds: Annotated[int, Field(ge=10, le=3600)] = 90
+    acknowledged_warnings: tuple[str, ...] = ()
+    companies: Annotated[dict[LegalEntity, CompanySettings], Field(min_length=1)]
+
+
+class LegalEntitySettings(_Settings):
+    """One legal entity, alike for both ERPs."""
+
+    name: str
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$")]
+    functional_currency: Currency
+    currencies: Annotated[tuple[Currency, ...], Field(min_length=1)]
+    legal_number_issuer: Literal["erp", "upstream"] = "erp"
+    closed_through: AccountingPeriod | None = Field(default=None, description="The last accounting period closed for every posting.")
+    closed_period_policy: Literal["refuse", "next_open_period"] = "refuse"
+
+    @model_validator(mode="after")
+    def trades_in_its_functional_currency(self) -> Self:
+        """Its functional currency is one of its currencies."""
+        if self.functional_currency not in self.currencies:
+            raise ValueError(f"currencies must contain the functional currency {self.functional_currency}")
+        return self
+
+
+class RegionSettings(_Settings):
+    """The legal entities that cut over together, and the two ERPs that they move between."""
+
+    region: Identifier
+    name: str
+    legacy: Identifier
+    cloud: Identifier
+    starts_in: Literal[Phase.LEGACY_ONLY, Phase.CLOUD_ONLY]
+    starts_from_period: AccountingPeriod
+    legal_entities: Annotated[dict[LegalEntity, LegalEntitySettings], Field(min_length=1)]
+
+    @property
+    def first_owner(self) -> str:
+        """The ERP that owns everything before the facade is asked for the first time."""
+        return self.legacy if self.starts_in == Phase.LEGACY_ONLY else self.cloud
+
+
+class Account(_Settings):
+    """One canonical account."""
+
+    name: str
+    type: Literal["asset", "liability", "equity", "revenue", "expense"]
+    control: Literal["receivables", "payables"] | None = None
+    journal_types: frozenset[JournalType] = frozenset()
+
+    def takes(self, journal_type: JournalType) -> bool:
+        """Whether a journal entry of this type may post to the account (ACCOUNTING A5)."""
+        return self.control is None or journal_type in self.journal_types
+
+
+class TaxCode(_Settings):
+    """One canonical tax code."""
+
+    rate: Annotated[Decimal, Field(ge=0, lt=1)]
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$")]
+    name: str
+
+
+class PaymentTerm(_Settings):
+    """When an invoice is due."""
+
+    days: Annotated[int, Field(ge=0, le=365)]
+
+
+class Chart(_Settings):
+    """The canonical chart: what posting rules and mappings speak of."""
+
+    version: str
+    accounts: Annotated[dict[str, Account], Field(min_length=1)]
+    tax_codes: dict[str, TaxCode]
+    payment_terms: dict[str, PaymentTerm]
+    dimensions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong in the configuration, and what it disables."""
+
+    file: str
+    field: str
+    reason: str
+    disables: str
+    remedy: str = ConfigurationError.remedy
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.file}: {self.field}: {self.reason} Disabled: {self.disables}. {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that is configured and in order, and what is not."""
+
+    folder: Path
+    chart: Chart
+    posting_rules: PostingRules
+    erps: dict[str, ErpSettings]
+    regions: dict[str, RegionSettings]
+    mappings: dict[str, Mapping]
+    problems: tuple[Problem, ...] = ()
+    disabled_legal_entities: frozenset[str] = field(default=frozenset())
+
+    @cached_property
+    def region_of(self) -> dict[str, str]:
+        """The region of each legal entity."""
+        return {legal_entity: region.region for region in self.regions.values() for legal_entity in region.legal_entities}
+
+    def legal_entity(self, code: str) -> LegalEntitySettings:
+        """One legal entity's settings."""
+        return self.regions[self.region_of[code]].legal_entities[code]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of every file, 64 hexadecimal digits: the version of the configuration."""
+        digest = hashlib.sha256()
+        for file in sorted(self.folder.rglob("*")):
+            if file.is_file():
+                digest.update(str(file.relative_to(self.folder)).encode() + b"\x00" + file.read_bytes() + b"\x00")
+        return digest.hexdigest()
+
+
+class _Reader:
+    """Reads the folder and collects what is wrong with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.problems: list[Problem] = []
+
+    def content(self, file: Path, disables: str) -> Any:
+        try:
+            return yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            self.problems.append(Problem(self._name(file), "(whole file)", f"{str(error).splitlines()[0]}.", disables))
+            return None
+
+    def model(self, model: type[M], content: Any, file: Path, disables: str, prefix: str = "") -> M | None:
+        try:
+            return model.model_validate(content)
+        except ValidationError as error:
+            for each in error.errors():
+                path = ".".join((*([prefix] if prefix else []), *map(str, each["loc"])))
+                self.problems.append(Problem(self._name(file), path or "(whole file)", f"{each['msg']}.", disables))
+            return None
+
+    def _name(self, file: Path) -> str:
+        return f"{self.folder.name}/{file.relative_to(self.folder)}"
+
+
+def load_settings(folder: Path) -> Settings:
+    """Read the configuration folder.
+
+    Raises:
+        ConfigurationError: The chart or the posting rules, on which everything rests, cannot be read.
+    """
+    reader = _Reader(folder)
+    chart = reader.model(Chart, reader.content(folder / "accounts.yaml", "everything"), folder / "accounts.yaml", "everything")
+    rules_file = folder / "posting_rules.yaml"
+    rules = reader.model(PostingRules, reader.content(rules_file, "everything"), rules_file, "everything")
+    if chart is None or rules is None:
+        raise ConfigurationError("; ".join(map(str, reader.problems)))
+    erps = _erps(reader)
+    mappings = _mappings(reader, erps)
+    regions, disabled = _regions(reader)
+    in_order = {name: erp for name, erp in erps.items() if name in mappings}
+    return Settings(folder, chart, rules, in_order, regions, mappings, tuple(reader.problems), disabled)
+
+
+def _erps(reader: _Reader) -> dict[str, ErpSettings]:
+    file = reader.folder / "erps.yaml"
+    content = reader.content(file, "every ERP") or {}
+    entries = content.get("erps") if isinstance(content, dict) else None
+    if not isinstance(entries, dict):
+        reader.problems.append(Problem(reader._name(file), "erps", "a mapping of ERP names is expected.", "every ERP"))
+        return {}
+    found = {}
+    for name, entry in entries.items():
+        if erp := reader.model(ErpSettings, entry, file, f"ERP {name}", f"erps.{name}"):
+            found[str(name)] = erp
+    return found
+
+
+def _mappings(reader: _Reader, erps: dict[str, ErpSettings]) -> dict[str, Mapping]:
+    found = {}
+    for name in erps:
+        file = reader.folder / "mappings" / f"{name}.yaml"
+        disables = f"ERP {name}"
+        if (content := reader.content(file, disables)) is not None and (mapping := reader.model(Mapping, content, file, disables)):
+            if mapping.erp != name:
+                reader.problems.append(Problem(reader._name(file), "erp", f"says {mapping.erp!r}, the file is for {name!r}.", disables))
+            else:
+                found[name] = mapping
+    return found
+
+
+def _regions(reader: _Reader) -> tuple[dict[str, RegionSettings], frozenset[str]]:
+    found: dict[str, RegionSettings] = {}
+    disabled: set[str] = set()
+    taken: dict[str, str] = {}
+    for file in sorted((reader.folder / "regions").glob("*.yaml")):
+        disables = f"region {file.stem}"
+        content = reader.content(file, disables)
+        region = reader.model(RegionSettings, content, file, disables) if content is not None else None
+        reason = region and _clash(region, file, taken)
+        if region is None or reason:
+            if reason:
+                reader.problems.append(Problem(reader._name(file), "legal_entities", reason, disables))
+            named = content.get("legal_entities") if isinstance(content, dict) else None
+            disabled |= {str(code) for code in named} - set(taken) if isinstance(named, dict) else set()
+            continue
+        found[region.region] = region
+        taken |= dict.fromkeys(region.legal_entities, region.region)
+    return found, frozenset(disabled)
+
+
+def _clash(region: RegionSettings, file: Path, taken: dict[str, str]) -> str | None:
+    if region.region != file.stem:
+        return f"the file is named {file.stem}, the region in it {region.region}."
+    if twice := sorted(set(region.legal_entities) & set(taken)):
+        return f"{twice[0]} belongs to region {taken[twice[0]]} already."
+    return None
