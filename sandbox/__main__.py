@@ -1,0 +1,52 @@
+"""What the Makefile's targets call: `python -m sandbox TARGET`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+from sandbox.launch import Progress, StartError, StopError
+
+
+def up() -> int:
+    """Start the site that stays."""
+    from sandbox.up import up
+
+    print(up(telling()))
+    return 0
+
+
+def down() -> int:
+    """Stop the site that stays."""
+    from sandbox.up import down
+
+    print(down())
+    return 0
+
+
+def telling() -> Progress:
+    """Progress lines for a person, with the seconds since the beginning."""
+    began_at = time.monotonic()
+    return lambda line: print(f"[{time.monotonic() - began_at:6.1f} s] {line}", flush=True)
+
+
+TARGETS: dict[str, Callable[[], int]] = {"up": up, "down": down}
+
+
+def main() -> int:
+    """Do one target; failures in words, without a traceback when they were foreseen."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        return TARGETS[sys.argv[1]]()
+    except (StartError, StopError, OSError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; everything was stopped.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+"""Both real ERPs together: building their databases, starting their servers, reaching them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from sandbox.plan import Part
+from sandbox.postgres import Cluster
+
+# Servers of the ERPs that need a port of their own; LedgerSMB is reached by SQL alone.
+PORTS = ("tryton",)
+
+Builder = Callable[[Cluster, Path, dict[str, str], Callable[[str], None]], None]
+
+
+def builders() -> dict[str, Builder]:
+    """What fills the golden cluster, by the ERP's name; each may run beside the others."""
+    return {}
+
+
+def connections(cluster: Cluster, ports: Mapping[str, int], secrets: Mapping[str, str]) -> dict[str, dict[str, object]]:
+    """The Airflow Connections of every company of both ERPs."""
+    return {}
+
+
+def servers(
+    cluster: Cluster, ports: Mapping[str, int], secrets: Mapping[str, str], environment: dict[str, str], *, after: tuple[str, ...]
+) -> list[Part]:
+    """The ERPs' own servers."""
+    return []
+
+
+def addresses(cluster: Cluster, ports: Mapping[str, int]) -> list[str]:
+    """Where a person finds each ERP."""
+    return []

@@ -1,0 +1,186 @@
+"""The golden cluster: every database built and seeded once, stopped, and copied for each site.
+
+It is kept under a name that holds the hash of all it was built from. A build happens in a folder of its own and gets that name only
+when it is complete, so that no broken or interrupted build is ever used.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from sandbox import airflow_parts, erps
+from sandbox.launch import CHECKOUT, Progress, is_guarded, launched, remove
+from sandbox.plan import Part, Plan, write_private
+from sandbox.ports import free_ports
+from sandbox.postgres import Cluster
+
+SANDBOX = CHECKOUT / ".sandbox"
+SECRETS_FILE = "secrets.json"
+BUILD_MINUTES_MAX = 30
+
+# Whatever can change what the golden cluster holds.
+INPUTS = (
+    "sandbox/requirements.txt",
+    "sandbox/postgres.py",
+    "sandbox/golden.py",
+    "sandbox/erps.py",
+    "sandbox/ledgersmb/**/*",
+    "sandbox/tryton/**/*",
+    "sandbox/firm*/**/*",
+    "sandbox/firm*.py",
+    "config/accounts.yaml",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """A complete build: a stopped cluster, and the secrets that were set in it."""
+
+    folder: Path
+
+    @property
+    def data(self) -> Path:
+        """The data directory to copy."""
+        return self.folder / "database"
+
+    def secrets(self) -> dict[str, str]:
+        """The ERPs' passwords, by name."""
+        found: dict[str, str] = json.loads((self.folder / SECRETS_FILE).read_text())
+        return found
+
+
+def fingerprint() -> str:
+    """The hash of all inputs: names and contents."""
+    digest = hashlib.sha256()
+    files = {path for pattern in INPUTS for path in CHECKOUT.glob(pattern) if path.is_file() and "__pycache__" not in path.parts}
+    for path in sorted(files):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(CHECKOUT)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def golden_cluster(progress: Progress) -> Iterator[Golden]:
+    """The golden cluster for the sources as they are now, built if need be, kept from removal for the length of the block.
+
+    Raises:
+        StartError: The build failed; the message says where and why.
+    """
+    SANDBOX.mkdir(exist_ok=True)
+    name = f"golden-{fingerprint()}"
+    golden = Golden(SANDBOX / name)
+    with (SANDBOX / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        if not golden.folder.exists():
+            _wait_for_turn(lock.fileno(), progress)
+            if not golden.folder.exists():
+                _build(golden, progress)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        yield golden
+
+
+def _wait_for_turn(lock: int, progress: Progress) -> None:
+    fcntl.flock(lock, fcntl.LOCK_UN)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        progress("waiting for another program that builds the same databases")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def _build(golden: Golden, progress: Progress) -> None:
+    """Build under supervision, so that an interrupted build leaves nothing running either."""
+    started = time.monotonic()
+    progress("building the databases of both ERPs; this happens once, until their sources change")
+    unfinished = golden.folder.with_name(f"building-{golden.folder.name}-{os.getpid()}")
+    remove(unfinished)
+    build = Part(
+        name="build",
+        command=(sys.executable, "-m", "sandbox.golden", str(unfinished)),
+        environment=dict(os.environ) | {"PYTHONPATH": f"{CHECKOUT / 'include'}{os.pathsep}{CHECKOUT}", "PYTHONUNBUFFERED": "1"},
+        patience_seconds=BUILD_MINUTES_MAX * 60,
+        relayed=True,
+    )
+    with launched(Plan(folder=unfinished, parts=(build,)), progress):
+        pass
+    unfinished.rename(golden.folder)
+    _remove_outdated(golden)
+    progress(f"databases built ({time.monotonic() - started:.0f} s)")
+
+
+def _remove_outdated(golden: Golden) -> None:
+    """Delete builds from other sources, unless somebody is copying them, and what interrupted builds left."""
+    for folder in SANDBOX.glob("golden-*/"):
+        if folder == golden.folder:
+            continue
+        path = folder.with_name(f"{folder.name}.lock")
+        with path.open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            shutil.rmtree(folder, ignore_errors=True)
+            path.unlink()
+    remove_abandoned("building-golden-*-*/")
+
+
+def remove_abandoned(pattern: str) -> None:
+    """Delete folders of programs that are gone; their names end in the number of the program that made them."""
+    for folder in SANDBOX.glob(pattern):
+        if not psutil.pid_exists(int(folder.name.rpartition("-")[2])) and not is_guarded(folder):
+            remove(folder)
+
+
+def build(folder: Path) -> None:
+    """Fill a new cluster: each ERP and Airflow's own tables at the same time, then stop it for copying."""
+    cluster = Cluster(folder / "database", free_ports(1)[0])
+    cluster.start()
+    secrets: dict[str, dict[str, str]] = {name: {} for name in erps.builders()}
+    with ThreadPoolExecutor() as pool:
+        jobs = [pool.submit(_migrate_airflow, cluster, folder)]
+        for name, builder in erps.builders().items():
+            work = SANDBOX / "work" / name
+            work.mkdir(parents=True, exist_ok=True)
+            jobs.append(pool.submit(builder, cluster, work, secrets[name], _named(name)))
+        done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
+        for job in done:
+            job.result()
+    write_private(folder / SECRETS_FILE, json.dumps({key: value for own in secrets.values() for key, value in own.items()}))
+    cluster.stop()
+
+
+def _named(name: str) -> Progress:
+    return lambda line: print(f"{name}: {line}", flush=True)
+
+
+def _migrate_airflow(cluster: Cluster, folder: Path) -> None:
+    started = time.monotonic()
+    cluster.create_database(airflow_parts.DATABASE)
+    environment = dict(os.environ) | {
+        "AIRFLOW_HOME": str(folder / "airflow"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": airflow_parts.sqlalchemy_url(cluster),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    }
+    airflow = Path(sys.executable).parent / "airflow"
+    done = subprocess.run([airflow, "db", "migrate"], env=environment, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"`airflow db migrate` ended with {done.returncode}:\n{done.stderr[-3000:]}")
+    print(f"airflow: tables made ({time.monotonic() - started:.0f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    build(Path(sys.argv[1]))

@@ -1,0 +1,36 @@
+"""The one-off steps of a site, each a program of its own so that the supervisor can watch and end it.
+
+Run as `python -m sandbox.steps VERB FOLDER`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from sandbox.site import Site
+from sandbox.store_setup import prepare_store
+
+
+def start_database(site: Site) -> None:
+    """Start PostgreSQL; a lock file of a server that died with its machine or its supervisor does not stop it."""
+    site.cluster.start()
+
+
+def stop_database(site: Site) -> None:
+    """Stop PostgreSQL in order, if it runs."""
+    if site.cluster.running():
+        site.cluster.stop()
+
+
+STEPS = {"start-database": start_database, "prepare-store": prepare_store, "stop-database": stop_database}
+
+
+def main() -> None:
+    """Do one step."""
+    verb, folder = sys.argv[1:]
+    STEPS[verb](Site.load(Path(folder)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""`make up` and `make down`: one site that stays until it is told to go."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sandbox import erps
+from sandbox.golden import SANDBOX
+from sandbox.launch import Progress, is_guarded, remove
+from sandbox.site import ROLES, Site, new_site, start
+
+NAME = "up"
+CANONICAL_API_PATH = "/hybrid-erp"
+
+
+def up(progress: Progress) -> str:
+    """Start the site unless it runs; returns what a person needs to use it.
+
+    Raises:
+        StartError: A part failed; nothing runs any more.
+    """
+    folder = SANDBOX / NAME
+    with one_at_a_time(progress):
+        if is_guarded(folder):
+            return "Hybrid ERP is up already.\n\n" + welcome(Site.load(folder))
+        site = new_site(NAME, progress, airflow=True)
+        start(site, progress, temporary=False).let_go()
+    return "Hybrid ERP is up.\n\n" + welcome(site)
+
+
+@contextmanager
+def one_at_a_time(progress: Progress) -> Iterator[None]:
+    """Two people who start the same checkout at once share one site."""
+    SANDBOX.mkdir(exist_ok=True)
+    with (SANDBOX / f"{NAME}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress("waiting for another `make up` of this folder")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def down() -> str:
+    """Stop the site, also what a crash left of it."""
+    folder = SANDBOX / NAME
+    existed = folder.exists()
+    remove(folder)
+    return "Hybrid ERP is down; nothing of it runs." if existed else "Nothing was up."
+
+
+def welcome(site: Site) -> str:
+    """Addresses and logins: the only place where passwords are shown."""
+    logins = "\n".join(f"    {login:<11} {site.logins[login]:<18} ({role})" for login, role in ROLES.items())
+    companies = "\n".join(f"    {line}" for line in erps.addresses(site.cluster, site.ports))
+    return (
+        f"  Airflow        {site.airflow_url}\n{logins}\n"
+        f"  Canonical API  {site.airflow_url}{CANONICAL_API_PATH}\n"
+        f"  PostgreSQL     {site.cluster.dsn()}\n"
+        f"  ERPs\n{companies}\n\n"
+        f"  Logs are in {site.folder / 'logs'}. Stop with `make down`."
+    )
