@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 from hybrid_erp.model.delivery import Capabilities, ErpIdentity, NativeDocument, Outcome, Submission
 from hybrid_erp.model.documents import DocumentType
+from hybrid_erp.model.errors import RefusedEventError
+from hybrid_erp.model.posting import Posting
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Under which posting an event is stored; not new if it, or the same version of its document, was there before."""
+
+    posting_id: UUID
+    new: bool
+
+
+class IntakeStore(Protocol):
+    """Where accepted postings go."""
+
+    def accept(self, postings: Sequence[Posting], *, accepted_by: str) -> Sequence[Stored | RefusedEventError]:
+        """Store all that can be stored in one transaction, durably, and answer each in order.
+
+        Refused are: a key used before with other content, a document version known with other content, a version older than one
+        accepted, a document of another source.
+        """
+
 
 KeepDraft = Callable[[str], None]
 """Stores the native id of a draft before it is posted. Raises ClaimLostError if the claim is no longer ours: then touch nothing."""

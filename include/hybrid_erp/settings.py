@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from hybrid_erp.model.documents import JournalType
 from hybrid_erp.model.errors import ConfigurationError
+from hybrid_erp.model.firm import ClosedBooks, Firm
 from hybrid_erp.model.mapping import Mapping
 from hybrid_erp.model.money import Currency
 from hybrid_erp.model.ownership import AccountingPeriod, LegalEntity, Phase
@@ -91,10 +92,6 @@ class Account(_Settings):
     control: Literal["receivables", "payables"] | None = None
     journal_types: frozenset[JournalType] = frozenset()
 
-    def takes(self, journal_type: JournalType) -> bool:
-        """Whether a journal entry of this type may post to the account (ACCOUNTING A5)."""
-        return self.control is None or journal_type in self.journal_types
-
 
 class TaxCode(_Settings):
     """One canonical tax code."""
@@ -152,6 +149,23 @@ class Settings:
     def region_of(self) -> dict[str, str]:
         """The region of each legal entity."""
         return {legal_entity: region.region for region in self.regions.values() for legal_entity in region.legal_entities}
+
+    @cached_property
+    def firm(self) -> Firm:
+        """What is the same for every ERP, as the core wants it."""
+        entities = {code: entity for region in self.regions.values() for code, entity in region.legal_entities.items()}
+        return Firm(
+            region_of=self.region_of,
+            functional_currency={code: entity.functional_currency for code, entity in entities.items()},
+            currencies={code: frozenset(entity.currencies) for code, entity in entities.items()},
+            closed_books={
+                code: ClosedBooks(entity.closed_through, entity.closed_period_policy == "next_open_period")
+                for code, entity in entities.items()
+            },
+            accounts={number: account.journal_types if account.control else None for number, account in self.chart.accounts.items()},
+            posting_rules=self.posting_rules,
+            disabled_legal_entities=self.disabled_legal_entities,
+        )
 
     def legal_entity(self, code: str) -> LegalEntitySettings:
         """One legal entity's settings."""

@@ -1,0 +1,145 @@
+"""Intake: an event becomes a posting that is durably stored, or is refused with field, reason and remedy. Never half of either."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ValidationError
+
+from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE, CanonicalDocument, JournalEntry
+from hybrid_erp.model.errors import (
+    AccountNotAllowedError,
+    CurrencyNotAllowedError,
+    DisabledRegionError,
+    HybridErpError,
+    MalformedEventError,
+    RefusedEventError,
+    UnknownLegalEntityError,
+    UnknownTypeError,
+)
+from hybrid_erp.model.events import CloudEvent
+from hybrid_erp.model.firm import Firm
+from hybrid_erp.model.posting import Posting, content_hash_of, posting_id_of
+from hybrid_erp.ports import IntakeStore, Stored
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Verdict(StrEnum):
+    """What intake answers to one event."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeAnswer:
+    """The answer to one event. A duplicate carries the posting of the first."""
+
+    verdict: Verdict
+    posting_id: UUID | None = None
+    refusal: RefusedEventError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Takes events in. `accept` returns after they are durably stored."""
+
+    firm: Firm
+    store: IntakeStore
+
+    def accept(self, events: Sequence[Any], *, accepted_by: str) -> list[IntakeAnswer]:
+        """Answer each event by itself, in order: bad ones do not keep good ones out."""
+        answers: list[IntakeAnswer | None] = [None] * len(events)
+        postings: dict[int, Posting] = {}
+        for place, event in enumerate(events):
+            try:
+                postings[place] = self.posting_of(event)
+            except RefusedEventError as refusal:
+                answers[place] = IntakeAnswer(Verdict.REFUSED, refusal=refusal)
+        if postings:
+            for place, result in zip(postings, self.store.accept(list(postings.values()), accepted_by=accepted_by), strict=True):
+                answers[place] = _answer(result)
+        return [answer for answer in answers if answer is not None]
+
+    def posting_of(self, event: Any) -> Posting:
+        """Check one event completely.
+
+        Raises:
+            RefusedEventError: It is not acceptable; the subclass says why.
+        """
+        envelope = _validated(CloudEvent, event, "")
+        document_class = DOCUMENTS_BY_TYPE.get(envelope.type)
+        if document_class is None:
+            raise UnknownTypeError(f"{envelope.type!r} is no document that is served.", field="type")
+        document = _validated(document_class, envelope.data, "data.")
+        self._check_firm(document)
+        return Posting(
+            posting_id=posting_id_of(envelope.source, envelope.id),
+            source=envelope.source,
+            event_id=envelope.id,
+            event_type=envelope.type,
+            content_hash=content_hash_of(envelope.type, envelope.data),
+            correlation_id=envelope.correlationid or f"{envelope.source}/{envelope.id}",
+            traceparent=envelope.traceparent,
+            document=document,
+            data=envelope.data,
+            region_of={code: self.firm.region_of[code] for code in document.legal_entities},
+        )
+
+    def _check_firm(self, document: CanonicalDocument) -> None:
+        firm = self.firm
+        for code in document.legal_entities:
+            if code not in firm.region_of:
+                if code in firm.disabled_legal_entities:
+                    raise DisabledRegionError(f"The configuration of {code}'s region is wrong.", field="data.legal_entity")
+                raise UnknownLegalEntityError(f"{code} is no legal entity of the firm.", field="data.legal_entity")
+            if document.monetary is not None:
+                _check_currency(firm, code, *document.monetary)
+        if isinstance(document, JournalEntry):
+            for line in document.lines:
+                if not firm.takes(line.account, document.journal_type):
+                    known = "is a subledger's control account" if line.account in firm.accounts else "is not in the canonical chart"
+                    reason = f"Account {line.account} {known}; a {document.journal_type} entry may not post to it."
+                    raise AccountNotAllowedError(reason, field="data.lines.account")
+        try:
+            firm.booking_of(document)
+        except RefusedEventError:
+            raise
+        except HybridErpError as error:
+            raise MalformedEventError(error.message, field="data") from error
+
+
+def _check_currency(firm: Firm, code: str, currency: str, rate: Any) -> None:
+    functional = firm.functional_currency[code]
+    if currency not in firm.currencies[code]:
+        raise CurrencyNotAllowedError(f"{code} does not trade in {currency}.", field="data.currency")
+    if currency != functional and rate is None:
+        raise CurrencyNotAllowedError(f"{currency} in {code} needs an exchange rate to {functional}.", field="data.exchange_rate")
+    if currency == functional and rate is not None and rate != 1:
+        raise CurrencyNotAllowedError(f"{currency} is {code}'s functional currency; its rate is 1.", field="data.exchange_rate")
+
+
+def _answer(result: Stored | RefusedEventError) -> IntakeAnswer:
+    if isinstance(result, RefusedEventError):
+        return IntakeAnswer(Verdict.REFUSED, refusal=result)
+    return IntakeAnswer(Verdict.ACCEPTED if result.new else Verdict.DUPLICATE, posting_id=result.posting_id)
+
+
+def _validated(model: type[M], content: Any, prefix: str) -> M:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first, *others = error.errors(include_url=False, include_input=False)
+        cause = first.get("ctx", {}).get("error")
+        field = prefix + ".".join(map(str, first["loc"]))
+        more = f" ({len(others)} more)" if others else ""
+        reason = str(cause) if cause else first["msg"]
+        raise MalformedEventError(f"{field.rstrip('.') or 'event'}: {reason}{more}.", field=field.rstrip(".")) from error
+    except RecursionError as error:
+        raise MalformedEventError("The event is nested too deeply.", field=prefix.rstrip(".")) from error
