@@ -6,7 +6,6 @@ when it is complete, so that no broken or interrupted build is ever used.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -24,6 +23,7 @@ import psutil
 
 from sandbox import airflow_parts, erps
 from sandbox.launch import CHECKOUT, Progress, is_guarded, launched, remove
+from sandbox.locks import at_once_or_not, exclusive, shared
 from sandbox.plan import Part, Plan, write_private
 from sandbox.ports import free_ports
 from sandbox.postgres import Cluster
@@ -42,7 +42,10 @@ INPUTS = (
     "sandbox/tryton/**/*",
     "sandbox/firm*/**/*",
     "sandbox/firm*.py",
-    "config/accounts.yaml",
+    "config/*.yaml",
+    "config/regions/*",
+    "config/mappings/**/*",
+    "config/packs/*/indexes.sql",
 )
 
 
@@ -80,26 +83,17 @@ def golden_cluster(progress: Progress) -> Iterator[Golden]:
     Raises:
         StartError: The build failed; the message says where and why.
     """
-    SANDBOX.mkdir(exist_ok=True)
-    name = f"golden-{fingerprint()}"
-    golden = Golden(SANDBOX / name)
-    with (SANDBOX / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)
+    golden = Golden(SANDBOX / f"golden-{fingerprint()}")
+    with shared(_lock_of(golden.folder)):
         if not golden.folder.exists():
-            _wait_for_turn(lock.fileno(), progress)
-            if not golden.folder.exists():
-                _build(golden, progress)
-            fcntl.flock(lock, fcntl.LOCK_SH)
+            with exclusive(SANDBOX / "building.lock", progress, "another program that builds databases"):
+                if not golden.folder.exists():
+                    _build(golden, progress)
         yield golden
 
 
-def _wait_for_turn(lock: int, progress: Progress) -> None:
-    fcntl.flock(lock, fcntl.LOCK_UN)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        progress("waiting for another program that builds the same databases")
-        fcntl.flock(lock, fcntl.LOCK_EX)
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")
 
 
 def _build(golden: Golden, progress: Progress) -> None:
@@ -127,14 +121,10 @@ def _remove_outdated(golden: Golden) -> None:
     for folder in SANDBOX.glob("golden-*/"):
         if folder == golden.folder:
             continue
-        path = folder.with_name(f"{folder.name}.lock")
-        with path.open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            shutil.rmtree(folder, ignore_errors=True)
-            path.unlink()
+        with at_once_or_not(_lock_of(folder)) as unused:
+            if unused:
+                shutil.rmtree(folder, ignore_errors=True)
+                _lock_of(folder).unlink()
     remove_abandoned("building-golden-*-*/")
 
 
@@ -155,7 +145,7 @@ def build(folder: Path) -> None:
         for name, builder in erps.builders().items():
             work = SANDBOX / "work" / name
             work.mkdir(parents=True, exist_ok=True)
-            jobs.append(pool.submit(builder, cluster, work, secrets[name], _named(name)))
+            jobs.append(pool.submit(builder, cluster, work, secrets[name], _tell))
         done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
         for job in done:
             job.result()
@@ -163,8 +153,8 @@ def build(folder: Path) -> None:
     cluster.stop()
 
 
-def _named(name: str) -> Progress:
-    return lambda line: print(f"{name}: {line}", flush=True)
+def _tell(line: str) -> None:
+    print(line, flush=True)
 
 
 def _migrate_airflow(cluster: Cluster, folder: Path) -> None:
@@ -179,7 +169,7 @@ def _migrate_airflow(cluster: Cluster, folder: Path) -> None:
     done = subprocess.run([airflow, "db", "migrate"], env=environment, check=False, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"`airflow db migrate` ended with {done.returncode}:\n{done.stderr[-3000:]}")
-    print(f"airflow: tables made ({time.monotonic() - started:.0f} s)", flush=True)
+    _tell(f"Airflow: tables made ({time.monotonic() - started:.0f} s)")
 
 
 if __name__ == "__main__":

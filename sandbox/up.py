@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from sandbox import erps
 from sandbox.golden import SANDBOX
 from sandbox.launch import Progress, is_guarded, remove
+from sandbox.locks import exclusive
 from sandbox.site import ROLES, Site, new_site, start
 
 NAME = "up"
@@ -22,25 +19,12 @@ def up(progress: Progress) -> str:
         StartError: A part failed; nothing runs any more.
     """
     folder = SANDBOX / NAME
-    with one_at_a_time(progress):
+    with exclusive(SANDBOX / f"{NAME}.lock", progress, "another `make up` of this folder"):
         if is_guarded(folder):
             return "Hybrid ERP is up already.\n\n" + welcome(Site.load(folder))
         site = new_site(NAME, progress, airflow=True)
         start(site, progress, temporary=False).let_go()
     return "Hybrid ERP is up.\n\n" + welcome(site)
-
-
-@contextmanager
-def one_at_a_time(progress: Progress) -> Iterator[None]:
-    """Two people who start the same checkout at once share one site."""
-    SANDBOX.mkdir(exist_ok=True)
-    with (SANDBOX / f"{NAME}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress("waiting for another `make up` of this folder")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def down() -> str:
