@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 from uuid import UUID
 
+from hybrid_erp.model.claim import Claim, Settlement
 from hybrid_erp.model.delivery import Capabilities, ErpIdentity, NativeDocument, Outcome, Submission
 from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.errors import RefusedEventError
@@ -29,6 +31,43 @@ class IntakeStore(Protocol):
         Refused are: a key used before with other content, a document version known with other content, a version older than one
         accepted, a document of another source.
         """
+
+
+class DueQueue(Protocol):
+    """Due postings of one (region, kind) at one company."""
+
+    @property
+    def legal_entity(self) -> str:
+        """The company."""
+
+
+class Claims(Protocol):
+    """Where claims come from."""
+
+    def due(self, erp: str) -> Sequence[DueQueue]:
+        """Where work is due."""
+
+    def claim(self, erp: str, queue: DueQueue, *, limit: int, lease_seconds: float) -> Sequence[Claim]:
+        """Claim up to `limit` postings."""
+
+
+class Settlements(Protocol):
+    """Where a worker writes down what came of its claims. Everything raises ClaimLostError once the claim is another worker's."""
+
+    def settle(self, claim: Claim, settlement: Settlement) -> None:
+        """Write one settlement, in a transaction of its own."""
+
+    def give_back(self, claim: Claim) -> None:
+        """Return a claim under which nothing at all was sent."""
+
+    def keep_draft(self, claim: Claim, draft_id: str) -> None:
+        """Store, durably, the native id of the one draft that may be posted."""
+
+    def forget_draft(self, claim: Claim, draft_id: str) -> None:
+        """Clear the id of a draft that was deleted in the ERP."""
+
+    def keep_accounting_date(self, claim: Claim, accounting_on: date) -> None:
+        """Store, durably, the accounting date that the control has decided."""
 
 
 KeepDraft = Callable[[str], None]

@@ -1,0 +1,184 @@
+"""Settlements (PROTOCOL T): one statement, and so one transaction, a posting; only for the worker whose token is on the claim.
+
+A statement that changes no row means that another worker has taken over: what this one found is thrown away.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, LiteralString
+
+from psycopg import Connection
+
+from hybrid_erp.model.claim import (
+    Claim,
+    SettledAbsent,
+    SettledDead,
+    SettledInDoubt,
+    SettledPosted,
+    SettledRetry,
+    SettledWorking,
+    Settlement,
+)
+from hybrid_erp.model.errors import ClaimLostError
+
+_MINE: LiteralString = """
+    d.accepted_on = %(accepted_on)s AND d.posting_id = %(posting_id)s AND d.legal_entity = %(legal_entity)s AND d.erp = %(erp)s
+    AND d.claim_token = %(token)s AND d.state = 'claimed'
+"""
+_OUTBOX: LiteralString = """
+    o.posting_id = %(posting_id)s AND o.legal_entity = %(legal_entity)s AND o.destination = %(destination)s
+    AND EXISTS (SELECT FROM settled)
+"""
+_NOTED: LiteralString = """
+    INSERT INTO audit (region, actor, action, posting_id, legal_entity, erp, correlation_id, details)
+    SELECT %(region)s, %(worker)s, %(action)s, %(posting_id)s, %(legal_entity)s, %(erp)s, %(correlation_id)s, %(details)s::jsonb FROM settled
+"""
+
+POSTED: LiteralString = f"""
+    WITH settled AS (
+        UPDATE delivery d SET state = 'posted', native_id = %(native_id)s, native_number = %(native_number)s,
+            legal_number = %(legal_number)s, accounting_on = coalesce(%(accounting_on)s, d.accounting_on), lease_until = NULL,
+            settle_position = nextval('settle_position_seq'), settled_at = clock_timestamp(), failure = NULL, message = NULL
+        WHERE {_MINE} RETURNING d.posting_id
+    ), done AS (
+        UPDATE outbox o SET state = 'posted', reason = NULL WHERE {_OUTBOX}
+    ), known AS (
+        INSERT INTO crosswalk (erp, legal_entity, document_type, number, native_id, native_number, legal_number, posting_id)
+        SELECT %(erp)s, %(legal_entity)s, %(document_type)s, %(number)s, %(native_id)s, %(native_number)s, %(legal_number)s,
+               %(posting_id)s FROM settled
+        ON CONFLICT (erp, legal_entity, document_type, number) DO UPDATE SET native_id = excluded.native_id,
+            native_number = excluded.native_number, legal_number = excluded.legal_number, posting_id = excluded.posting_id,
+            recorded_at = clock_timestamp()
+    ), noted AS ({_NOTED})
+    SELECT count(*) FROM settled WHERE set_config('synchronous_commit', 'off', true) = 'off'
+"""
+
+# A refusal clears the mark only if nothing was sent before this claim either (T4); a dead letter that keeps it is in doubt (T5).
+OTHERWISE: LiteralString = f"""
+    WITH settled AS (
+        UPDATE delivery d SET state = %(state)s, 
+            maybe_there = CASE WHEN %(clears)s THEN (d.mark_before AND %(keeps)s) OR (%(state)s = 'waiting' AND d.draft_id IS NOT NULL)
+                               ELSE true END,
+            failure = %(failure)s, message = %(message)s, lease_until = clock_timestamp(), settled_at = clock_timestamp()
+        WHERE {_MINE} RETURNING d.posting_id
+    ), done AS (
+        UPDATE outbox o SET state = %(outbox_state)s, reason = %(reason)s,
+            due_at = clock_timestamp() + make_interval(secs => %(wait_seconds)s)
+        WHERE {_OUTBOX}
+    ), noted AS ({_NOTED})
+    SELECT count(*) FROM settled
+"""
+
+GIVE_BACK: LiteralString = f"""
+    WITH settled AS (
+        UPDATE delivery d SET state = CASE WHEN d.mark_before OR d.draft_id IS NOT NULL THEN 'in_doubt' ELSE 'waiting' END,
+            maybe_there = d.mark_before OR d.draft_id IS NOT NULL, lease_until = clock_timestamp()
+        WHERE {_MINE} RETURNING d.posting_id, d.state
+    ), done AS (
+        UPDATE outbox o SET state = (SELECT state FROM settled), due_at = clock_timestamp() WHERE {_OUTBOX}
+    ), noted AS ({_NOTED})
+    SELECT count(*) FROM settled
+"""
+
+# S5: the first draft id is stored, durably, before anything is posted by id; a second one is never stored over it.
+KEEP_DRAFT: LiteralString = f"""
+    UPDATE delivery d SET draft_id = %(draft_id)s WHERE {_MINE} AND (d.draft_id IS NULL OR d.draft_id = %(draft_id)s)
+"""
+FORGET_DRAFT: LiteralString = f"UPDATE delivery d SET draft_id = NULL WHERE {_MINE} AND d.draft_id = %(draft_id)s"
+KEEP_ACCOUNTING_DATE: LiteralString = f"UPDATE delivery d SET accounting_on = %(accounting_on)s WHERE {_MINE}"
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresSettlements:
+    """Writes down what came of claims. Needs the rights of `hybrid_erp_delivery`.
+
+    The connection is in autocommit. A receipt may be committed asynchronously: were it lost in a crash of PostgreSQL, the claim's mark,
+    which was made durable before anything was sent, leads the next worker to ask the ERP, which holds the document.
+    """
+
+    connection: Connection[tuple[Any, ...]]
+    worker: str
+
+    def settle(self, claim: Claim, settlement: Settlement) -> None:
+        """Write one settlement.
+
+        Raises:
+            ClaimLostError: The claim is not this worker's any more.
+        """
+        statement, terms = _statement(claim, settlement)
+        self._write(claim, statement, terms)
+
+    def give_back(self, claim: Claim) -> None:
+        """Return a claim under which nothing at all was sent (PROTOCOL S3)."""
+        self._write(claim, GIVE_BACK, {"action": "given_back", "details": json.dumps({"token": str(claim.token)})})
+
+    def keep_draft(self, claim: Claim, draft_id: str) -> None:
+        """Store the native id of the one draft that may be posted.
+
+        Raises:
+            ClaimLostError: The claim is not ours, or another draft is stored.
+        """
+        self._require(claim, self.connection.execute(KEEP_DRAFT, self._terms(claim) | {"draft_id": draft_id}).rowcount)
+
+    def forget_draft(self, claim: Claim, draft_id: str) -> None:
+        """Clear the id of a draft that was deleted in the ERP."""
+        self._require(claim, self.connection.execute(FORGET_DRAFT, self._terms(claim) | {"draft_id": draft_id}).rowcount)
+
+    def keep_accounting_date(self, claim: Claim, accounting_on: date) -> None:
+        """Store the accounting date that the control has decided, before it is sent."""
+        self._require(claim, self.connection.execute(KEEP_ACCOUNTING_DATE, self._terms(claim) | {"accounting_on": accounting_on}).rowcount)
+
+    def _write(self, claim: Claim, statement: LiteralString, terms: dict[str, Any]) -> None:
+        row = self.connection.execute(statement, self._terms(claim) | terms).fetchone()
+        self._require(claim, row[0] if row else 0)
+
+    def _require(self, claim: Claim, changed: int) -> None:
+        if changed != 1:
+            raise ClaimLostError(f"Posting {claim.posting_id} at {claim.erp}: the claim {claim.token} is no longer in force.")
+
+    def _terms(self, claim: Claim) -> dict[str, Any]:
+        return {
+            "accepted_on": claim.accepted_on,
+            "posting_id": claim.posting_id,
+            "legal_entity": claim.legal_entity,
+            "erp": claim.erp,
+            "destination": claim.destination,
+            "token": claim.token,
+            "region": claim.region,
+            "worker": self.worker,
+            "correlation_id": claim.correlation_id,
+            "document_type": claim.document.document_type.value,
+            "number": claim.document.number,
+        }
+
+
+def _statement(claim: Claim, settlement: Settlement) -> tuple[LiteralString, dict[str, Any]]:
+    match settlement:
+        case SettledPosted(native_id, native_number, legal_number, accounting_on):
+            details = {"native_id": native_id, "native_number": native_number, "legal_number": legal_number}
+            details |= {"accounting_on": str(accounting_on) if accounting_on else None, "content_hash": claim.content_hash}
+            terms = {"native_id": native_id, "native_number": native_number, "legal_number": legal_number, "accounting_on": accounting_on}
+            return POSTED, terms | {"action": "posted", "details": json.dumps(details)}
+        case SettledRetry(failure, message, wait_seconds, nothing_sent):
+            del nothing_sent  # either way nothing was booked by this attempt; an earlier mark stays
+            return OTHERWISE, _otherwise("waiting", "retry", failure.value, message, wait_seconds, clears=True)
+        case SettledInDoubt(message, wait_seconds):
+            return OTHERWISE, _otherwise("in_doubt", "in_doubt", "in_doubt", message, wait_seconds)
+        case SettledDead(failure, message):
+            return OTHERWISE, _otherwise("dead_lettered", "dead_lettered", failure.value, message, 0, clears=True)
+        case SettledWorking(job, wait_seconds):
+            return OTHERWISE, _otherwise("working", "working", None, f"job {job}", wait_seconds)
+        case SettledAbsent():
+            return OTHERWISE, _otherwise("waiting", "absent", None, "not at this ERP", 0, clears=True, keeps=False)
+
+
+def _otherwise(
+    state: str, action: str, failure: str | None, message: str, wait_seconds: float, *, clears: bool = False, keeps: bool = True
+) -> dict[str, Any]:
+    terms: dict[str, Any] = {"state": state, "outbox_state": state, "action": action, "failure": failure, "message": message[:2000]}
+    details = {"failure": failure, "wait_seconds": wait_seconds}  # an ERP's message may name people: it stays out of the audit trail
+    reason = f"{failure}: {message}"[:500] if failure else message[:500]
+    return terms | {"reason": reason, "wait_seconds": wait_seconds, "details": json.dumps(details), "clears": clears, "keeps": keeps}

@@ -1,0 +1,56 @@
+"""One worker's run: claim what is due for one company of one ERP, deliver it, until nothing is due or the time is up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from hybrid_erp.flow.deliver import Delivery, Progress
+from hybrid_erp.model.claim import boot_clock
+from hybrid_erp.ports import Claims, DueQueue
+
+BATCH: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Delivers for one company of one ERP: one writer a company, whatever the kind."""
+
+    erp: str
+    legal_entity: str
+    claims: Claims
+    delivery: Delivery
+    lease_seconds: float
+
+    def run(self, *, seconds: float, report: Callable[[Progress], None] = lambda progress: None) -> Progress:
+        """Work until nothing is due or the time is up.
+
+        Raises:
+            ErpUnavailableError: The ERP is down or asks to wait; what was done is kept.
+            WrongSystemError: It is not the ERP that the configuration names; nothing was sent.
+        """
+        progress, ends = Progress(), boot_clock() + seconds
+        identified = False
+        while boot_clock() < ends:
+            queues = [queue for queue in self.claims.due(self.erp) if queue.legal_entity == self.legal_entity]
+            if queues and not identified:
+                self.delivery.connector.identity()
+                identified = True
+            done = sum(self._work(queue, ends, progress, report) for queue in queues)
+            if progress.unavailable is not None:
+                raise progress.unavailable
+            if not done:
+                break
+        return progress
+
+    def _work(self, queue: DueQueue, ends: float, progress: Progress, report: Callable[[Progress], None]) -> int:
+        done = 0
+        while boot_clock() < ends and progress.unavailable is None:
+            claims = self.claims.claim(self.erp, queue, limit=BATCH, lease_seconds=self.lease_seconds)
+            if not claims:
+                break
+            done += len(claims)
+            self.delivery.deliver(claims, progress)
+            report(progress)
+        return done

@@ -1,0 +1,215 @@
+"""Delivery: what was claimed is sent to the ERP that owned it at the claim, at most once, read back and settled (PROTOCOL S, T).
+
+No transaction is open while an ERP is asked. From the second attempt on the ERP is asked before it is sent to.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Final
+
+from hybrid_erp.model.booking import Booking
+from hybrid_erp.model.claim import Claim, SettledAbsent, SettledDead, SettledInDoubt, Settlement
+from hybrid_erp.model.delivery import Capability, ConnectorClass, FailureClass, InDoubt, Outcome, Posted, Rejected, Retry, Submission
+from hybrid_erp.model.errors import (
+    ClaimLostError,
+    ErpUnavailableError,
+    HybridErpError,
+    LeaseTooShortError,
+    RefusedEventError,
+    UnmappedError,
+)
+from hybrid_erp.model.firm import Firm
+from hybrid_erp.model.ownership import first_day, next_period
+from hybrid_erp.ports import ErpConnector, Settlements
+from hybrid_erp.flow.settle import settlement_of, settlement_of_found, wait_seconds
+
+log: Final = logging.getLogger(__name__)
+
+#: An ERP that fails like this fails for the next posting too: stop, give the rest back, let Airflow retry visibly.
+_ERP_WIDE: Final = frozenset({FailureClass.TRANSIENT, FailureClass.THROTTLED, FailureClass.AUTH, FailureClass.WRONG_SYSTEM})
+
+
+@dataclass(slots=True)
+class Progress:
+    """Counts of what was settled; `unavailable` says why a worker stopped before its queue was empty."""
+
+    settled: Counter[str] = field(default_factory=Counter)
+    unavailable: ErpUnavailableError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Sends claims to one company of one ERP."""
+
+    firm: Firm
+    connector: ErpConnector
+    settlements: Settlements
+    look_up_horizon_seconds: float | None = None
+    """After how long a request cannot take effect any more at a `look_up_only` ERP, where its owner has measured it (PROTOCOL S8)."""
+
+    def deliver(self, claims: Sequence[Claim], progress: Progress) -> None:
+        """Send, read back and settle each claim by itself. Ends early, with the rest given back, when the ERP is down."""
+        sent: list[_Sent] = []
+        waiting = list(claims)
+        while waiting:
+            claim = waiting.pop(0)
+            try:
+                self._one(claim, sent, progress)
+            except LeaseTooShortError:
+                self._give_back([claim, *waiting], progress)
+                break
+            except ClaimLostError as error:
+                log.warning("%s", error)
+                progress.settled["claim_lost"] += 1
+            except ErpUnavailableError as error:
+                self._give_back([claim, *waiting], progress)
+                progress.unavailable = error
+                break
+            if progress.unavailable is not None:
+                self._give_back(waiting, progress)
+                break
+        self._read_back(sent, progress)
+
+    def _one(self, claim: Claim, sent: list[_Sent], progress: Progress) -> None:
+        claim.require_lease()
+        capability = self.connector.capabilities.get(claim.document.document_type)
+        if capability is None:
+            reason = f"{claim.erp} does not take a {claim.document.document_type}."
+            self._settle(claim, SettledDead(FailureClass.VALIDATION, reason), progress)
+            return
+        try:
+            accounting_on = self._accounting_date(claim)
+            expected = self.firm.booking_of(claim.document, accounting_on)
+        except _PeriodClosedError as closed:
+            self._settle(claim, SettledDead(FailureClass.PERIOD_CLOSED, str(closed)), progress)
+            return
+        except (UnmappedError, RefusedEventError) as error:
+            self._settle(claim, SettledDead(FailureClass.VALIDATION, error.message), progress)
+            return
+        outcome = self._look_first(claim, capability)
+        if outcome is None:
+            claim.require_lease()
+            outcome = self._submit(claim, expected)
+        if isinstance(outcome, Posted):
+            sent.append(_Sent(claim, capability, expected, outcome))
+            return
+        if isinstance(outcome, Retry | Rejected | InDoubt) and not isinstance(outcome, InDoubt) and outcome.failure in _ERP_WIDE:
+            wait = outcome.retry_after_seconds if isinstance(outcome, Retry) else None
+            progress.unavailable = ErpUnavailableError(f"{claim.erp}: {outcome.message}", wait)
+        settlement = outcome if isinstance(outcome, SettledAbsent | SettledInDoubt) else settlement_of(outcome, claim)
+        self._settle(claim, settlement, progress)
+
+    def _look_first(self, claim: Claim, capability: Capability) -> Outcome | SettledAbsent | SettledInDoubt | None:
+        """What an earlier attempt came to; None: nothing shows, and sending is right."""
+        if not claim.maybe_there or (claim.draft_id and not claim.look_up_only):
+            return None  # a stored draft is posted by its id, which decides by itself
+        found = self.connector.find(claim.document.document_type, [claim.posting_id])
+        if posted := [native for native in found if native.posted]:
+            return Posted(posted[0].native_id)
+        if capability.connector_class is ConnectorClass.LOOK_UP_ONLY and not self._past_horizon(claim):
+            return SettledInDoubt("Not found, but it may still arrive: this ERP cannot refuse a late request.", wait_seconds(claim.attempt))
+        if not claim.look_up_only:
+            return None
+        if claim.draft_id and self.connector.discard_draft(claim.document.document_type, claim.draft_id):
+            self.settlements.forget_draft(claim, claim.draft_id)
+            return SettledAbsent()
+        # A plain "not found" proves nothing (S7): the former owner may still commit. It stays there, in doubt.
+        return SettledInDoubt("Not found at the former owner; not yet decisive.", wait_seconds(claim.attempt))
+
+    def _past_horizon(self, claim: Claim) -> bool:
+        horizon = self.look_up_horizon_seconds
+        return horizon is not None and claim.quiet_seconds is not None and claim.quiet_seconds > horizon
+
+    def _submit(self, claim: Claim, expected: Booking | None) -> Outcome:
+        submission = Submission(
+            posting_id=claim.posting_id,
+            content_hash=claim.content_hash,
+            document=claim.document,
+            booking=expected,
+            role=claim.role,
+            claim_token=claim.token,
+            deadline=claim.deadline,
+            legal_number=getattr(claim.document, "legal_number", None),
+            draft_id=claim.draft_id,
+            correlation_id=claim.correlation_id,
+            traceparent=claim.traceparent,
+        )
+        try:
+            return self.connector.submit(submission, lambda draft_id: self.settlements.keep_draft(claim, draft_id))
+        except UnmappedError as error:
+            return Rejected(FailureClass.MAPPING_GAP, error.message)
+        except HybridErpError:
+            raise
+        except Exception as error:  # a connector's bug must not stop the batch, and says nothing about what the ERP did
+            log.exception("Posting %s: the connector of %s failed", claim.posting_id, claim.erp)
+            return InDoubt(f"The connector failed: {type(error).__name__}.")
+
+    def _accounting_date(self, claim: Claim) -> date:
+        """The control decides once (ACCOUNTING A2, A3): stored before it is sent."""
+        if claim.accounting_on is not None:
+            return claim.accounting_on
+        stated = claim.document.accounting_on
+        day = stated or datetime.now(UTC).date()
+        books = self.firm.closed_books.get(claim.legal_entity)
+        if books is not None and self.firm.books(claim.document.document_type) and books.closed(day):
+            if not books.moves_to_next_open or books.through is None:
+                raise _PeriodClosedError(f"{claim.legal_entity} is closed through {books.through}; the accounting date is {day}.")
+            day = first_day(next_period(books.through))
+        if day != stated and self.firm.books(claim.document.document_type):
+            self.settlements.keep_accounting_date(claim, day)
+        return day
+
+    def _read_back(self, sent: list[_Sent], progress: Progress) -> None:
+        """One reading for all documents of a type: what the ERP booked, not what we asked for, is what is believed."""
+        for document_type in dict.fromkeys(each.claim.document.document_type for each in sent):
+            group = [each for each in sent if each.claim.document.document_type is document_type]
+            try:
+                read = self.connector.read(document_type, [each.outcome.native_id for each in group])
+            except ErpUnavailableError as error:
+                progress.unavailable = error
+                read = []
+            except HybridErpError as error:
+                log.error("%s", error)
+                read = []
+            for each in group:
+                found = [native for native in read if native.posting_id == each.claim.posting_id]
+                settlement = settlement_of_found(each.claim, each.expected, each.capability, found, each.outcome)
+                self._settle(each.claim, settlement, progress)
+
+    def _settle(self, claim: Claim, settlement: Settlement, progress: Progress) -> None:
+        try:
+            self.settlements.settle(claim, settlement)
+        except ClaimLostError as error:
+            log.warning("%s", error)
+            progress.settled["claim_lost"] += 1
+            return
+        name = type(settlement).__name__.removeprefix("Settled").lower()
+        progress.settled[name] += 1
+        extra = f": {settlement.failure}" if isinstance(settlement, SettledDead) else ""
+        log.info("posting %s correlation %s at %s: %s%s", claim.posting_id, claim.correlation_id, claim.erp, name, extra)
+
+    def _give_back(self, claims: Sequence[Claim], progress: Progress) -> None:
+        for claim in claims:
+            try:
+                self.settlements.give_back(claim)
+                progress.settled["given_back"] += 1
+            except ClaimLostError as error:
+                log.warning("%s", error)
+                progress.settled["claim_lost"] += 1
+
+
+class _PeriodClosedError(Exception):
+    """The posting's period is closed for good, and the region's policy is to refuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    claim: Claim
+    capability: Capability
+    expected: Booking | None
+    outcome: Posted
