@@ -12,7 +12,7 @@ setup:  ## Make .venv with exactly the locked packages (again only after the loc
 	@$(PYTHON) sandbox/environment.py
 
 demo: setup  ## The story: one region moves from the legacy ERP to the cloud ERP and back, under load and faults
-	@$(RUN) -m sandbox demo
+	@$(RUN) -m sandbox.demo
 
 up: setup  ## Start PostgreSQL, both ERPs and Airflow, and print the addresses and logins
 	@$(RUN) -m sandbox up
@@ -29,8 +29,9 @@ check: setup  ## Style, types, layers and quick tests: under a minute
 bench: setup  ## Every figure with its baseline in the same run
 	@$(RUN) -m benchmarks
 
-lock: setup  ## Choose and lock package versions anew
+lock: setup  ## Lock the package versions again, after a requirements.in changed
 	@$(RUN) -m sandbox lock
 
-clean: down  ## Stop everything and remove what was built; .venv stays
-	@rm -rf .sandbox build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+clean:  ## Stop everything of this folder and remove what was built; .venv stays
+	@if [ -x .venv/bin/python ]; then $(RUN) -m sandbox clean; fi
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

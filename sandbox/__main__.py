@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 import time
@@ -26,13 +27,39 @@ def down() -> int:
     return 0
 
 
+def clean() -> int:
+    """Stop every site of this checkout and delete what was built."""
+    from sandbox.golden import SANDBOX
+    from sandbox.launch import remove
+    from sandbox.plan import PLAN_FILE
+
+    for plan in SANDBOX.glob(f"*/{PLAN_FILE}"):
+        remove(plan.parent)
+    shutil.rmtree(SANDBOX, ignore_errors=True)
+    return 0
+
+
+def check() -> int:
+    """Style, types, layers and quick tests."""
+    from sandbox.checks import check
+
+    return check()
+
+
+def lock() -> int:
+    """Lock the package versions again."""
+    from sandbox.checks import lock
+
+    return lock()
+
+
 def telling() -> Progress:
     """Progress lines for a person, with the seconds since the beginning."""
     began_at = time.monotonic()
     return lambda line: print(f"[{time.monotonic() - began_at:6.1f} s] {line}", flush=True)
 
 
-TARGETS: dict[str, Callable[[], int]] = {"up": up, "down": down}
+TARGETS: dict[str, Callable[[], int]] = {"up": up, "down": down, "clean": clean, "check": check, "lock": lock}
 
 
 def main() -> int:

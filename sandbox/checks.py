@@ -1,0 +1,79 @@
+"""`make check` and `make lock`: what is run over the sources, and how the package versions are locked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PROGRAMS = Path(sys.executable).parent
+
+# Everything that needs neither a server nor another program of ours.
+QUICK = "not site and not processes"
+
+# A folder without a Python file is an error to mypy, so it is told which have one.
+SOURCES = ("include", "sandbox", "dags", "plugins", "tests", "benchmarks")
+
+CHECKS: dict[str, tuple[str, ...]] = {
+    "types": ("mypy", *(folder for folder in SOURCES if any((CHECKOUT / folder).rglob("*.py")))),
+    "style": ("ruff", "check", "--quiet"),
+    "layout": ("ruff", "format", "--check", "--quiet"),
+    "layers": ("lint-imports",),
+    "quick tests": ("python", "-m", "pytest", "-q", "-m", QUICK),
+}
+AT_ONCE = 2
+NO_TESTS_CHOSEN = 5  # pytest's exit code
+
+LOCKED = (".", "sandbox", "sandbox/tryton")
+
+
+def check() -> int:
+    """Run every check, also after one has failed; 0 when all passed."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        passed = list(pool.map(_passes, CHECKS))
+    return 0 if all(passed) else 1
+
+
+def _passes(name: str) -> bool:
+    program, *arguments = CHECKS[name]
+    started = time.monotonic()
+    done = subprocess.run(
+        [PROGRAMS / program, *arguments],
+        cwd=CHECKOUT,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    passed = done.returncode in (0, NO_TESTS_CHOSEN) if name == "quick tests" else done.returncode == 0
+    verdict = "passed" if passed else "FAILED"
+    words = "" if passed else f"\n{done.stdout.rstrip()}"
+    print(f"{name:<12} {verdict} ({time.monotonic() - started:.1f} s){words}", flush=True)
+    return passed
+
+
+def lock() -> int:
+    """Write each requirements.txt from the requirements.in beside it: for every platform, with hashes, and no name of a package index."""
+    for folder in LOCKED:
+        command = [
+            str(PROGRAMS / "uv"),
+            "pip",
+            "compile",
+            "--quiet",
+            "--universal",
+            "--python-version",
+            "3.11",
+            "--generate-hashes",
+            "--no-header",
+        ]
+        source, target = (Path(folder) / f"requirements.{ending}" for ending in ("in", "txt"))
+        print(f"locking {target}", flush=True)
+        done = subprocess.run([*command, str(source), "-o", str(target)], cwd=CHECKOUT, check=False)
+        if done.returncode:
+            print(f"{source} could not be locked; uv says why above. {target} is as it was.", file=sys.stderr)
+            return done.returncode
+    return 0

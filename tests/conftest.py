@@ -1,0 +1,48 @@
+"""What every test can ask for: a running site, with or without Airflow. Both start when the first test wants them.
+
+A test that asks for one is marked `site` by that alone; `make check` runs all others.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from sandbox.site import Site, running_site
+
+SITE_FIXTURES = {"site", "running_airflow"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a site."""
+    for item in items:
+        if SITE_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.site)
+
+
+@pytest.fixture(scope="session")
+def progress(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Lines for the person who waits, past pytest's capture: a first start builds databases."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+
+    def tell(line: str) -> None:
+        with capture.global_and_fixture_disabled():
+            print(f"  {line}", flush=True)
+
+    return tell
+
+
+@pytest.fixture(scope="session")
+def site(progress: Callable[[str], None]) -> Iterator[Site]:
+    """PostgreSQL, the store and both real ERPs, shared by all tests of this run."""
+    with running_site(f"test-{os.getpid()}", progress, airflow=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def running_airflow(progress: Callable[[str], None]) -> Iterator[Site]:
+    """A whole site with Airflow, apart from the other one."""
+    with running_site(f"test-airflow-{os.getpid()}", progress, airflow=True) as running:
+        yield running
