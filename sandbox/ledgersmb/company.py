@@ -22,7 +22,7 @@ SET_DEFAULT = """
     INSERT INTO defaults (setting_key, value) VALUES (%s, %s) ON CONFLICT (setting_key) DO UPDATE SET value = excluded.value
 """
 ACCOUNT_IS_THERE = "SELECT 1 FROM account WHERE accno = %s"
-ADD_ACCOUNT = "SELECT account__save(NULL, %s, %s, %s, '', NULL, false, %s, %s, false, false)"
+ADD_ACCOUNT = "SELECT account__save(NULL, %s, %s, %s, '', NULL, false, %s, ARRAY[]::text[], false, false)"
 LINK_ACCOUNT = """
     INSERT INTO account_link (account_id, description)
     SELECT account.id, link.name FROM account, unnest(%s::text[]) AS link (name)
@@ -86,7 +86,7 @@ def _furnish_accounts(connection: Connection, code: str, settings: Settings, map
         account = settings.chart.accounts[rule.canonical]
         links = plan.links.get(rule.canonical, [])
         if connection.execute(ACCOUNT_IS_THERE, (rule.native,)).fetchone() is None:
-            terms = (rule.native, account.name, CATEGORIES[account.type], rule.canonical in plan.taxed, [])
+            terms = (rule.native, account.name, CATEGORIES[account.type], rule.canonical in plan.taxed)
             connection.execute(ADD_ACCOUNT, terms)
         connection.execute(LINK_ACCOUNT, (links, rule.native))
 

@@ -14,7 +14,7 @@ READING = ("base_user", "gl_reports", "ar_transaction_list", "contact_read")
 # What a lock-out takes away, by what is owned (the package's own roles).
 POSTING = {
     "ledger": ("gl_transaction_create",),
-    "billing": ("ar_transaction_create", "receipt_process", "draft_post"),
+    "billing": ("ar_transaction_create", "ar_transaction_create_voucher", "receipt_process", "draft_post"),  # the second alone may write tax rows
     "project": ("business_units_manage", "timecard_add"),
 }
 REFERENCE = ("contact_create", "contact_class_customer")

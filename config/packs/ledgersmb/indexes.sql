@@ -7,3 +7,4 @@ CREATE INDEX IF NOT EXISTS payment_notes_key ON payment (split_part(notes, ' ', 
 CREATE INDEX IF NOT EXISTS payment_links_payment_key ON payment_links (payment_id);
 CREATE INDEX IF NOT EXISTS payment_links_entry_key ON payment_links (entry_id);
 CREATE INDEX IF NOT EXISTS eca_note_subject_key ON eca_note (subject);
+CREATE INDEX IF NOT EXISTS jcitems_serialnumber_key ON jcitems (serialnumber);
