@@ -127,7 +127,9 @@ def groups_and_users(pool: Any, orders: dict[str, Any], owner: Any) -> None:
     rights = {"perm_read": True, "perm_write": False, "perm_create": False, "perm_delete": False}
     models = {access.model for access in Access.search([("group", "=", accounting.id)])}
     Access.create([{"model": model, "group": reading.id, **rights} for model in sorted(models)])
-    Access.create([{"model": "currency.currency.rate", "group": accounting.id, **rights, "perm_write": True, "perm_create": True}])
+    # With the right to post: state the rate of a document's day, and acknowledge a warning by its name.
+    for model in ("currency.currency.rate", "res.user.warning"):
+        Access.create([{"model": model, "group": accounting.id, **rights, "perm_write": True, "perm_create": True}])
     names = (*ACCOUNTING_GROUPS, *STANDING_GROUPS)
     groups = [group.id for group in Group.search([("name", "in", names)])]
     User.create(
