@@ -8,13 +8,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from sandbox.places import CHECKOUT
 from sandbox.plan import Part, Ready
 from sandbox.ports import HOST
 from sandbox.postgres import Cluster
 
 DATABASE = "airflow"
 PASSWORDS_FILE = "logins.json"
-CHECKOUT = Path(__file__).resolve().parent.parent
 
 # What `make up` waits for: each program reports its own health through the API server.
 PROGRAMS = {

@@ -8,7 +8,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+from sandbox.places import CHECKOUT
+
 PROGRAMS = Path(sys.executable).parent
 
 # Everything that needs neither a server nor another program of ours.

@@ -7,7 +7,6 @@ when it is complete, so that no broken or interrupted build is ever used.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -22,14 +21,14 @@ from pathlib import Path
 import psutil
 
 from sandbox import airflow_parts, erps
-from sandbox.launch import CHECKOUT, Progress, is_guarded, launched, remove
+from sandbox.launch import Progress, is_guarded, launched, remove
 from sandbox.locks import at_once_or_not, exclusive, shared
-from sandbox.plan import Part, Plan, write_private
+from sandbox.places import CHECKOUT, SANDBOX, WORK
+from sandbox.plan import Part, Plan
 from sandbox.ports import free_ports
 from sandbox.postgres import Cluster
 
-SANDBOX = CHECKOUT / ".sandbox"
-SECRETS_FILE = "secrets.json"
+SECRETS = "secrets"
 BUILD_MINUTES_MAX = 30
 
 # Whatever can change what the golden cluster holds.
@@ -60,10 +59,10 @@ class Golden:
         """The data directory to copy."""
         return self.folder / "database"
 
-    def secrets(self) -> dict[str, str]:
-        """The ERPs' passwords, by name."""
-        found: dict[str, str] = json.loads((self.folder / SECRETS_FILE).read_text())
-        return found
+    @property
+    def secrets(self) -> Path:
+        """The folder with the keys and passwords that were set while it was built."""
+        return self.folder / SECRETS
 
 
 def fingerprint() -> str:
@@ -139,17 +138,17 @@ def build(folder: Path) -> None:
     """Fill a new cluster: each ERP and Airflow's own tables at the same time, then stop it for copying."""
     cluster = Cluster(folder / "database", free_ports(1)[0])
     cluster.start()
-    secrets: dict[str, dict[str, str]] = {name: {} for name in erps.builders()}
+    secrets = folder / SECRETS
+    secrets.mkdir(mode=0o700)
     with ThreadPoolExecutor() as pool:
         jobs = [pool.submit(_migrate_airflow, cluster, folder)]
         for name, builder in erps.builders().items():
-            work = SANDBOX / "work" / name
+            work = WORK / name
             work.mkdir(parents=True, exist_ok=True)
-            jobs.append(pool.submit(builder, cluster, work, secrets[name], _tell))
+            jobs.append(pool.submit(builder, cluster, work, secrets, _tell))
         done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
         for job in done:
             job.result()
-    write_private(folder / SECRETS_FILE, json.dumps({key: value for own in secrets.values() for key, value in own.items()}))
     cluster.stop()
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from sandbox.guard import LOCK_FILE
 from sandbox.leftovers import end, ports_left_open
-from sandbox.plan import Plan
+from sandbox.places import CHECKOUT
+from sandbox.plan import Plan, planned_ports
 from sandbox.supervisor import STAY
 
-CHECKOUT = Path(__file__).resolve().parent.parent
 STOP_SECONDS_MAX = 90
 
 Progress = Callable[[str], None]
@@ -165,7 +165,7 @@ def stop(folder: Path) -> None:
         while is_guarded(folder) and time.monotonic() < deadline:
             time.sleep(0.1)
     survivors = end(folder)
-    ports = Plan.load(folder).ports if (folder / "plan.json").exists() else ()
+    ports = planned_ports(folder)
     open_ports = ports_left_open(ports)
     if survivors or open_ports:
         pids = " ".join(str(survivor.pid) for survivor in survivors) or "none"

@@ -16,6 +16,7 @@ class Ready:
     """How a server shows that it serves: it answers on a URL, or takes connections on a port."""
 
     url: str | None = None
+    status: int = 200
     healthy: tuple[str, ...] = ()  # members of the JSON answer whose `status` has to be "healthy"
     port: int | None = None
 
@@ -75,10 +76,16 @@ class Plan:
         )
 
 
+def planned_ports(folder: Path) -> tuple[int, ...]:
+    """The ports of a folder's plan, whichever version of these sources wrote it; none without a plan."""
+    plan = folder / PLAN_FILE
+    return tuple(json.loads(plan.read_text())["ports"]) if plan.exists() else ()
+
+
 def _part(content: dict[str, Any]) -> Part:
     ready = content.pop("ready")
     if ready is not None:
-        ready = Ready(url=ready["url"], healthy=tuple(ready["healthy"]), port=ready["port"])
+        ready = Ready(url=ready["url"], status=ready["status"], healthy=tuple(ready["healthy"]), port=ready["port"])
     return Part(command=tuple(content.pop("command")), after=tuple(content.pop("after")), ready=ready, **content)
 
 

@@ -18,16 +18,24 @@ def is_ready(ready: Ready) -> bool:
     """Whether the server answers as it should, now."""
     if ready.port is not None and not is_open(ready.port):
         return False
-    return ready.url is None or _answers(ready.url, ready.healthy)
+    return ready.url is None or _answers(ready.url, ready.status, ready.healthy)
 
 
-def _answers(url: str, healthy: tuple[str, ...]) -> bool:
+def _answers(url: str, status: int, healthy: tuple[str, ...]) -> bool:
     try:
         with _DIRECT.open(url, timeout=5) as response:
-            body = response.read()
-        if not healthy:
-            return True
-        members = json.loads(body)
-        return all(members[name]["status"] == "healthy" for name in healthy)
-    except (OSError, urllib.error.URLError, http.client.HTTPException, ValueError, KeyError, TypeError):
+            answered, body = response.status, response.read()
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code == status
+    except (OSError, http.client.HTTPException):
         return False  # not yet
+    return answered == status and (not healthy or _is_healthy(body, healthy))
+
+
+def _is_healthy(body: bytes, members: tuple[str, ...]) -> bool:
+    try:
+        said = json.loads(body)
+        return all(said[member]["status"] == "healthy" for member in members)
+    except (ValueError, KeyError, TypeError):
+        return False

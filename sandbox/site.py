@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,8 +17,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from sandbox import airflow_parts, erps
-from sandbox.golden import SANDBOX, golden_cluster
-from sandbox.launch import CHECKOUT, Launch, Progress, launch, remove
+from sandbox.golden import SECRETS, golden_cluster
+from sandbox.launch import Launch, Progress, launch, remove
+from sandbox.places import CHECKOUT, SANDBOX, WORK
 from sandbox.plan import Part, Plan, write_private
 from sandbox.ports import HOST, free_ports
 from sandbox.postgres import Cluster
@@ -36,7 +38,6 @@ class Site:
     ports: Mapping[str, int]
     logins: Mapping[str, str] = field(repr=False)
     keys: Mapping[str, str] = field(repr=False)  # of Airflow: JWT, Fernet, sessions
-    erp_secrets: Mapping[str, str] = field(repr=False)
     has_airflow: bool = True
     config: Path = CHECKOUT / "config"
 
@@ -54,19 +55,14 @@ class Site:
         """Every Airflow Connection of the site, by its id, in Airflow's JSON form."""
         from sandbox.store_setup import store_connections
 
-        return {**erps.connections(self.cluster, self.ports, self.erp_secrets), **store_connections(self.cluster)}
+        return {**erps.connections(self.cluster, self.ports, self.folder / SECRETS), **store_connections(self.cluster)}
 
     def environment(self) -> dict[str, str]:
         """The environment of every program of the product in this site: search path, configuration, connections."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON", "HYBRID_ERP", "PG"))}
         connections = {f"AIRFLOW_CONN_{name.upper()}": json.dumps(content) for name, content in self.connections().items()}
         return {
-            **kept,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}",
+            **plain_environment(),
             "PYTHONPATH": f"{CHECKOUT / 'include'}{os.pathsep}{CHECKOUT}",
-            "PYTHONUNBUFFERED": "1",
-            "NO_PROXY": f"{HOST},localhost",
-            "no_proxy": f"{HOST},localhost",
             "HYBRID_ERP_CONFIG": str(self.config),
             **connections,
             **airflow_parts.environment(self.folder / "airflow", self.cluster, self.ports["airflow"], self.keys, ROLES),
@@ -78,7 +74,7 @@ class Site:
         parts = [
             self._step("database", "start-database", environment),
             self._step("store", "prepare-store", environment, after=("database",)),
-            *erps.servers(self.cluster, self.ports, self.erp_secrets, environment, after=("database",)),
+            *erps.servers(self.cluster, self.ports, WORK, self.folder, plain_environment()),
         ]
         if self.has_airflow:
             parts += airflow_parts.parts(self.airflow_url, environment, after=("store",))
@@ -88,7 +84,7 @@ class Site:
             closing=(self._step("database-stop", "stop-database", environment),),
             ports=tuple(self.ports.values()),
             temporary=temporary,
-            secrets=(*self.logins.values(), *self.keys.values(), *self.erp_secrets.values()),
+            secrets=(*self.logins.values(), *self.keys.values(), *erps.secret_words(self.folder / SECRETS)),
         )
 
     def _step(self, name: str, verb: str, environment: dict[str, str], *, after: tuple[str, ...] = ()) -> Part:
@@ -112,9 +108,16 @@ class Site:
         return replace(cls(**content), folder=Path(content["folder"]), config=Path(content["config"]))
 
 
-def new_site(name: str, progress: Progress, *, airflow: bool) -> Site:
-    """Lay out a site from the golden cluster, in the place of whatever had that name before."""
-    folder = SANDBOX / name
+def plain_environment() -> dict[str, str]:
+    """What every program of a site inherits: nothing that names another Airflow, Python path or database."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON", "HYBRID_ERP", "PG"))}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}"
+    direct = f"{HOST},localhost"  # no proxy between the parts
+    return {**kept, "PATH": path, "NO_PROXY": direct, "no_proxy": direct, "PYTHONUNBUFFERED": "1"}
+
+
+def new_site(folder: Path, progress: Progress, *, airflow: bool) -> Site:
+    """Lay out a site from the golden cluster, in the place of whatever was in that folder before."""
     remove(folder)
     folder.mkdir(parents=True)
     with golden_cluster(progress) as golden:
@@ -125,14 +128,13 @@ def new_site(name: str, progress: Progress, *, airflow: bool) -> Site:
             raise OSError(
                 f"The golden cluster could not be copied to {folder}: {copied.stderr.strip()}. Make room on the disk and try again."
             )
-        erp_secrets = golden.secrets()
+        shutil.copytree(golden.secrets, folder / SECRETS)
     names = ["database", *erps.PORTS, "airflow"]
     site = Site(
         folder=folder,
         ports=dict(zip(names, free_ports(len(names)), strict=True)),
         logins={login: secrets.token_urlsafe(12) for login in ROLES},
         keys=airflow_parts.new_keys(),
-        erp_secrets=erp_secrets,
         has_airflow=airflow,
     )
     site.save()
@@ -151,7 +153,7 @@ def start(site: Site, progress: Progress, *, temporary: bool) -> Launch:
 @contextmanager
 def running_site(name: str, progress: Progress, *, airflow: bool) -> Iterator[Site]:
     """A site of its own for the length of a block; nothing of it is left afterwards, however the block ends."""
-    site = new_site(name, progress, airflow=airflow)
+    site = new_site(SANDBOX / name, progress, airflow=airflow)
     launched = start(site, progress, temporary=True)
     try:
         yield site

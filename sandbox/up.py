@@ -1,14 +1,13 @@
-"""`make up` and `make down`: one site that stays until it is told to go."""
+"""`make up`: one site that stays until `make down`."""
 
 from __future__ import annotations
 
 from sandbox import erps
-from sandbox.golden import SANDBOX
-from sandbox.launch import Progress, is_guarded, remove
+from sandbox.launch import Progress, is_guarded
 from sandbox.locks import exclusive
+from sandbox.places import UP
 from sandbox.site import ROLES, Site, new_site, start
 
-NAME = "up"
 CANONICAL_API_PATH = "/hybrid-erp"
 
 
@@ -18,21 +17,12 @@ def up(progress: Progress) -> str:
     Raises:
         StartError: A part failed; nothing runs any more.
     """
-    folder = SANDBOX / NAME
-    with exclusive(SANDBOX / f"{NAME}.lock", progress, "another `make up` of this folder"):
-        if is_guarded(folder):
-            return "Hybrid ERP is up already.\n\n" + welcome(Site.load(folder))
-        site = new_site(NAME, progress, airflow=True)
+    with exclusive(UP.with_suffix(".lock"), progress, "another `make up` of this folder"):
+        if is_guarded(UP):
+            return "Hybrid ERP is up already.\n\n" + welcome(Site.load(UP))
+        site = new_site(UP, progress, airflow=True)
         start(site, progress, temporary=False).let_go()
     return "Hybrid ERP is up.\n\n" + welcome(site)
-
-
-def down() -> str:
-    """Stop the site, also what a crash left of it."""
-    folder = SANDBOX / NAME
-    existed = folder.exists()
-    remove(folder)
-    return "Hybrid ERP is down; nothing of it runs." if existed else "Nothing was up."
 
 
 def welcome(site: Site) -> str:
