@@ -1,0 +1,105 @@
+"""A SQL pack: everything a connector must know of one ERP that is reached by SQL, in files, without Python."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
+from hybrid_erp.model.delivery import Capabilities, Capability, ConnectorClass, FailureClass
+from hybrid_erp.model.documents import DocumentType
+from hybrid_erp.model.errors import ConfigurationError
+
+Statement = Annotated[str, Field(min_length=1)]
+SqlState = Annotated[str, Field(pattern=r"^[0-9A-Z]{5}$")]
+
+
+class _PackModel(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Operation(_PackModel):
+    """How one kind of native document is posted, found by key and read by id."""
+
+    native: str = Field(description="The ERP's own word for what is made.")
+    connector_class: Literal[ConnectorClass.UNIQUE] = Field(description="PROTOCOL S6 makes every SQL operation `unique`; a pack says so.")
+    submit: Statement = Field(description="One transaction of its own; takes %(submission)s, answers with the native id.")
+    find: Statement = Field(description="Takes %(keys)s; one JSON value for each document.")
+    read: Statement = Field(description="Takes %(ids)s; one JSON value for each document.")
+
+    @model_validator(mode="after")
+    def statements_name_their_parameter(self) -> Self:
+        """What goes to the ERP goes as a parameter."""
+        for statement, parameter in ((self.submit, "submission"), (self.find, "keys"), (self.read, "ids")):
+            if f"%({parameter})s" not in statement:
+                raise ValueError(f"the statement {statement!r} does not take %({parameter})s")
+        return self
+
+
+class SqlPack(_PackModel):
+    """The descriptor `pack.yaml`, with the text of the functions that it names."""
+
+    pack: str
+    erp: str
+    versions: Annotated[tuple[str, ...], Field(min_length=1)]
+    positive_is: Literal["debit", "credit"]
+    identity: Statement = Field(description="Answers database, company, functional currency, version.")
+    functions: tuple[str, ...] = ()
+    numbered: frozenset[DocumentType] = frozenset()
+    dimensions: frozenset[str] = frozenset()
+    operations: Annotated[dict[str, Operation], Field(min_length=1)]
+    documents: Annotated[dict[DocumentType, str], Field(min_length=1)]
+    failures: dict[SqlState, FailureClass] = Field(default_factory=dict)
+    raised_by: dict[str, FailureClass] = Field(default_factory=dict)
+    _function_text: str = PrivateAttr(default="")
+
+    @model_validator(mode="after")
+    def every_document_has_an_operation(self) -> Self:
+        """No document type points nowhere."""
+        if missing := sorted(set(self.documents.values()) - set(self.operations)):
+            raise ValueError(f"documents name operations that there are none of: {', '.join(missing)}")
+        return self
+
+    @property
+    def function_text(self) -> str:
+        """The functions to make once a session; empty if there are none."""
+        return self._function_text
+
+    @property
+    def sign(self) -> int:
+        """What turns a canonical amount (debit positive) into the ERP's, and back."""
+        return -1 if self.positive_is == "credit" else 1
+
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """What the ERP takes."""
+        return {
+            document_type: Capability(self.operations[name].connector_class, self.operations[name].native, self.dimensions)
+            for document_type, name in self.documents.items()
+        }
+
+    def operation(self, document_type: DocumentType) -> Operation:
+        """How a document of this type is posted; ask `capabilities` first."""
+        return self.operations[self.documents[document_type]]
+
+
+def load_pack(folder: Path) -> SqlPack:
+    """Read a pack's folder.
+
+    Raises:
+        ConfigurationError: The descriptor or a file that it names is missing or wrong.
+    """
+    descriptor = folder / "pack.yaml"
+    try:
+        pack = SqlPack.model_validate(yaml.safe_load(descriptor.read_text(encoding="utf-8")))
+        texts = [(folder / "functions" / name).read_text(encoding="utf-8") for name in pack.functions]
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigurationError(f"{descriptor.parent.name}/pack.yaml: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"The SQL pack {folder.name} cannot be read: {str(error).splitlines()[0]}.") from error
+    pack._function_text = "\n".join(texts)
+    return pack

@@ -1,0 +1,62 @@
+"""What a SQL pack's statements answer, told in canonical terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from hybrid_erp.adapters.erps.sql_pack import SqlPack
+from hybrid_erp.model.booking import Booking, BookingLine
+from hybrid_erp.model.delivery import NativeDocument
+from hybrid_erp.model.mapping import Mapping
+
+
+def native_documents(rows: Iterable[dict[str, Any]], *, legal_entity: str, pack: SqlPack, mapping: Mapping) -> Iterator[NativeDocument]:
+    """The documents that bear a key of ours; what people made in the ERP is none of them."""
+    for row in rows:
+        if (posting_id := _posting_id(row["key"])) is not None:
+            yield NativeDocument(
+                posting_id=posting_id,
+                content_hash=row.get("content_hash") or "",
+                native_id=row["native_id"],
+                native_number=row.get("native_number"),
+                posted=row["posted"],
+                legal_number=row.get("legal_number"),
+                booking=_booking(row, legal_entity, pack, mapping) if "lines" in row else None,
+            )
+
+
+def _posting_id(key: str | None) -> UUID | None:
+    try:
+        return UUID(key or "")
+    except ValueError:
+        return None
+
+
+def _booking(row: dict[str, Any], legal_entity: str, pack: SqlPack, mapping: Mapping) -> Booking:
+    return Booking(
+        legal_entity=legal_entity,
+        accounting_on=date.fromisoformat(row["accounting_on"]),
+        currency=row["currency"],
+        functional_currency=row["functional_currency"],
+        lines=tuple(_line(line, legal_entity, pack, mapping) for line in row["lines"]),
+    )
+
+
+def _line(line: dict[str, Any], legal_entity: str, pack: SqlPack, mapping: Mapping) -> BookingLine:
+    account, tax_code = line["account"], line.get("tax_code")
+    canonical_names = {native: canonical for canonical, native in mapping.dimensions.items()}
+    dimensions = ((canonical_names[name], value) for name, value in line["dimensions"].items() if name in canonical_names)
+    # What the mapping does not know keeps its own name, marked, so that the difference shows where the money went.
+    return BookingLine(
+        account=mapping.canonical_account(account, legal_entity=legal_entity) or f"{account} of the ERP",
+        amount=pack.sign * Decimal(line["amount"]),
+        functional_amount=pack.sign * Decimal(line["functional_amount"]),
+        dimensions=tuple(sorted(dimensions)),
+        party=line.get("party"),
+        tax_code=(mapping.canonical_tax_code(tax_code, legal_entity=legal_entity) or f"{tax_code} of the ERP") if tax_code else None,
+        tax_base=pack.sign * Decimal(line["tax_base"]) if tax_code and line.get("tax_base") is not None else None,
+    )

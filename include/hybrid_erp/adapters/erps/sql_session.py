@@ -1,0 +1,148 @@
+"""A session with a SQL-reached ERP: it asks who is there before anything else, and ends when the worker's lease does."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+import psycopg
+
+from hybrid_erp.adapters.erps.sql_pack import SqlPack
+from hybrid_erp.model.claim import LEASE_MARGIN_SECONDS, boot_clock
+from hybrid_erp.model.delivery import ErpIdentity
+from hybrid_erp.model.errors import ErpUnavailableError, LeaseTooShortError, WrongSystemError
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+#: No posting takes longer; a statement that does is stuck, and the server ends it.
+STATEMENT_SECONDS_MAX: Final = 10.0
+
+# A time-out takes effect on the statements after the one that sets it, so it is set before a posting, not inside its function.
+SET_LIMITS: Final = """
+    SELECT set_config('statement_timeout', %(milliseconds)s, false), set_config('lock_timeout', %(milliseconds)s, false),
+           set_config('idle_in_transaction_session_timeout', %(milliseconds)s, false)
+"""
+
+
+class SqlSession:
+    """One login at one company's database. Reopened when it is found dead before anything of a posting was sent."""
+
+    def __init__(self, connect: Callable[[], Connection], pack: SqlPack, expected: ErpIdentity) -> None:
+        self._connect = connect
+        self._pack = pack
+        self._expected = expected
+        self._connection: Connection | None = None
+        self._line: socket.socket | None = None
+        self._cutter: threading.Timer | None = None
+        self._deadline: float | None = None
+        self._limit_seconds = 0.0
+        self._cut = threading.Event()
+        self.identity: ErpIdentity | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the connection has not been seen to end."""
+        return self._connection is not None and not (self._connection.closed or self._cut.is_set())
+
+    def connection(self) -> Connection:
+        """An open connection to the right system, with the pack's functions made.
+
+        Raises:
+            WrongSystemError: Another database, company, currency or version answers. Nothing was sent, and the session is closed.
+            ErpUnavailableError: It cannot be reached.
+        """
+        if self._connection is None or not self.alive:
+            self.close()
+            try:
+                self._open()
+            except psycopg.Error as error:
+                self.close()
+                raise ErpUnavailableError(f"{self._expected.database}: {(str(error).splitlines() or ['no answer'])[0]}") from error
+        assert self._connection is not None
+        return self._connection
+
+    def limited(self, deadline: float) -> Connection:
+        """A connection whose statements end before the deadline; seen alive if anything had to be set on it.
+
+        Raises:
+            LeaseTooShortError: Too little is left to begin.
+            ErpUnavailableError, WrongSystemError: As `connection`.
+        """
+        connection = self.connection()
+        left = deadline - boot_clock() - LEASE_MARGIN_SECONDS / 2
+        if left <= 0:
+            raise LeaseTooShortError("Too little of the lease is left to send.")
+        if deadline != self._deadline or left < self._limit_seconds:
+            connection = self._limit(connection, left)
+            self._cut_at(deadline, left)
+        return connection
+
+    def close(self) -> None:
+        """End the session; it may be opened again."""
+        if self._cutter is not None:
+            self._cutter.cancel()
+        if self._line is not None:
+            self._line.close()
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                self._connection.close()
+        self._connection = self._line = self._cutter = self._deadline = self.identity = None
+
+    def _open(self) -> None:
+        self._cut = threading.Event()
+        connection = self._connection = self._connect()
+        connection.autocommit = True
+        row = connection.execute(self._pack.identity.encode()).fetchone()
+        found = ErpIdentity(*(str(value) for value in row or ("?", "?", "?", "?")))
+        self._require(found)
+        self.identity = found
+        if self._pack.function_text:
+            connection.execute(self._pack.function_text.encode())
+        self._line = socket.socket(fileno=os.dup(connection.fileno()))
+
+    def _require(self, found: ErpIdentity) -> None:
+        expected = self._expected
+        wanted = (expected.database, expected.company, expected.functional_currency)
+        if (found.database, found.company, found.functional_currency) != wanted or not found.version.startswith(self._pack.versions):
+            self.close()
+            raise WrongSystemError(
+                f"Expected {expected.company} ({expected.functional_currency}) in {expected.database}, {self._pack.erp} "
+                f"{' or '.join(self._pack.versions)}; {found.company} ({found.functional_currency}) in {found.database}, "
+                f"version {found.version}, answers."
+            )
+
+    def _limit(self, connection: Connection, left: float) -> Connection:
+        """Set the limits; the round trip also shows whether the connection is alive, and a dead one is replaced once."""
+        self._limit_seconds = min(left, STATEMENT_SECONDS_MAX)
+        terms = {"milliseconds": str(max(1, int(self._limit_seconds * 1000)))}
+        try:
+            connection.execute(SET_LIMITS, terms)
+        except psycopg.Error:
+            self.close()
+            connection = self.connection()
+            try:
+                connection.execute(SET_LIMITS, terms)
+            except psycopg.Error as error:
+                self.close()
+                raise ErpUnavailableError(f"{self._expected.database}: the connection ends as soon as it begins.") from error
+        return connection
+
+    def _cut_at(self, deadline: float, seconds: float) -> None:
+        """Cut the line at the deadline, whatever the network does: the server's limits do not end a wait for an answer that never comes."""
+        if self._cutter is not None:
+            self._cutter.cancel()
+        self._deadline, line, was_cut = deadline, self._line, self._cut
+        assert line is not None
+
+        def cut() -> None:
+            was_cut.set()
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+
+        self._cutter = threading.Timer(seconds, cut)
+        self._cutter.daemon = True
+        self._cutter.start()

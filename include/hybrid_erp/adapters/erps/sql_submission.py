@@ -1,0 +1,143 @@
+"""A submission in the ERP's own words: one JSON value that a SQL pack's statement takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final, TypedDict
+
+from hybrid_erp.adapters.erps.sql_pack import SqlPack
+from hybrid_erp.model.booking import Booking, BookingLine
+from hybrid_erp.model.delivery import Role, Submission
+from hybrid_erp.model.documents import CanonicalDocument, DocumentType, Payment
+from hybrid_erp.model.mapping import Mapping
+from hybrid_erp.model.money import ZERO, round_money
+from hybrid_erp.model.ownership import PostingKind
+
+# The fence of a (kind, role) in the company's own database. Every running worker relies on the numbers: never reuse one.
+_KIND_NUMBER: Final = {PostingKind.REFERENCE: 10, PostingKind.PROJECT: 20, PostingKind.BILLING: 30, PostingKind.LEDGER: 40}
+_ROLE_NUMBER: Final = {Role.CONTROL: 1, Role.CANDIDATE: 2, Role.RUN_OFF: 3}
+
+
+class NativeLine(TypedDict):
+    """One line in the ERP's accounts and sign; amounts are Decimal until the whole is written as JSON."""
+
+    account: str
+    amount: Decimal
+    functional_amount: Decimal
+    dimensions: dict[str, str]
+    party: str | None
+    tax_code: str | None
+    tax_base: Decimal | None
+    description: str
+
+
+def fence(kind: PostingKind, role: Role) -> int:
+    """The second key of the advisory lock that a lock-out takes exclusively (PROTOCOL S6, L3)."""
+    return _KIND_NUMBER[kind] + _ROLE_NUMBER[role]
+
+
+def native_submission(submission: Submission, pack: SqlPack, mapping: Mapping) -> str:
+    """The whole submission as JSON.
+
+    Raises:
+        UnmappedError: An account, a tax code or a payment term has no counterpart in the ERP.
+    """
+    document, booking = submission.document, submission.booking
+    lines = native_lines(booking, document.document_type, pack, mapping) if booking else []
+    numbered = document.document_type in pack.numbered
+    content: dict[str, Any] = {
+        "key": submission.key,
+        "content_hash": submission.content_hash,
+        "claim_token": str(submission.claim_token),
+        "document_type": document.document_type,
+        "number": document.number,
+        "version": document.version,
+        "role": submission.role,
+        "fence": fence(document.kind, submission.role),
+        "legal_number": submission.legal_number or getattr(document, "legal_number", None),
+        "draws_number": numbered and submission.role is not Role.CANDIDATE,  # a copy never takes a number of the statutory series
+        "accounting_on": booking.accounting_on if booking else document.accounting_on,
+        "currency": booking.currency if booking else None,
+        "functional_currency": booking.functional_currency if booking else None,
+        "exchange_rate": (document.monetary or (None, None))[1],
+        "party": getattr(document, "customer", None),
+        "payment_term": _payment_term(document, mapping),
+        "lines": lines,
+        "settlements": settlements(document, lines, booking) if isinstance(document, Payment) and booking else [],
+        "document": document.model_dump(mode="json"),
+    }
+    return json.dumps(content, default=str)
+
+
+def native_lines(booking: Booking, document_type: DocumentType, pack: SqlPack, mapping: Mapping) -> list[NativeLine]:
+    """The booking in the ERP's accounts, tax codes, dimensions and sign.
+
+    Raises:
+        UnmappedError: One of them has no counterpart.
+    """
+    return [_native_line(line, booking, document_type, pack, mapping) for line in booking.lines]
+
+
+def _native_line(line: BookingLine, booking: Booking, document_type: DocumentType, pack: SqlPack, mapping: Mapping) -> NativeLine:
+    legal_entity = booking.legal_entity
+    account = mapping.native_account(
+        line.account, legal_entity=legal_entity, document_type=document_type, dimensions=line.dimensions, on=booking.accounting_on
+    )
+    kept = {mapping.dimensions[name]: value for name, value in line.dimensions if name in pack.dimensions and name in mapping.dimensions}
+    return NativeLine(
+        account=account,
+        amount=pack.sign * line.amount,
+        functional_amount=pack.sign * line.functional_amount,
+        dimensions=kept,
+        party=line.party,
+        tax_code=mapping.native_tax_code(line.tax_code, legal_entity=legal_entity) if line.tax_code else None,
+        tax_base=None if line.tax_base is None else pack.sign * line.tax_base,
+        description=line.description,
+    )
+
+
+def _payment_term(document: CanonicalDocument, mapping: Mapping) -> str | None:
+    term = getattr(document, "payment_term", None)
+    return mapping.native_payment_term(term, legal_entity=document.legal_entities[0]) if term else None
+
+
+def settlements(payment: Payment, lines: Sequence[NativeLine], booking: Booking) -> list[dict[str, Any]]:
+    """The payment's lines, shared out among the invoices that it settles and the rest that settles nothing yet.
+
+    Each share balances in both currencies by itself, and all together are the lines. Bank charges go to the largest share.
+    """
+    shares: list[tuple[str | None, Decimal, Decimal]] = [
+        (each.invoice, each.settled, each.discount + each.withholding) for each in payment.applications
+    ]
+    if payment.unapplied:
+        shares.append((None, payment.unapplied, ZERO))
+    largest = max(range(len(shares)), key=lambda index: shares[index][1])
+    settles, settled, given_up = shares[largest]
+    shares[largest] = (settles, settled, given_up + payment.bank_charge)
+    receivables = [line for line in lines if line["party"] is not None]
+    others = [line for line in lines if line["party"] is None]
+    parts: list[list[NativeLine]] = [[] for _ in shares]
+    for line in others:
+        is_given_up = abs(line["amount"]) == payment.given_up and (abs(line["amount"]) != payment.net_received or line is not others[0])
+        weights = [given_up if is_given_up else settled - given_up for _, settled, given_up in shares]
+        for part, amount, functional in zip(parts, *_share_out(line, weights, booking), strict=True):
+            if amount or functional:
+                part.append({**line, "amount": amount, "functional_amount": functional})
+    for part in parts:  # what is received and given up under an invoice is what the customer no longer owes on it
+        taken = [sum((line[name] for line in part), ZERO) for name in ("amount", "functional_amount")]
+        part.extend({**line, "amount": -taken[0], "functional_amount": -taken[1]} for line in receivables[:1])
+    return [{"settles": settles, "lines": part} for (settles, _, _), part in zip(shares, parts, strict=True)]
+
+
+def _share_out(line: NativeLine, weights: Sequence[Decimal], booking: Booking) -> tuple[list[Decimal], list[Decimal]]:
+    """Amounts and functional amounts of a line in proportion to the weights; what rounding leaves goes to the heaviest."""
+    total = sum(weights, ZERO)
+    heaviest = max(range(len(weights)), key=lambda index: weights[index])
+    shared = []
+    for whole, currency in ((line["amount"], booking.currency), (line["functional_amount"], booking.functional_currency)):
+        amounts = [round_money(whole * weight / total, currency) if total else ZERO for weight in weights]
+        amounts[heaviest] += whole - sum(amounts, ZERO)
+        shared.append(amounts)
+    return shared[0], shared[1]
