@@ -45,6 +45,9 @@ class ErpSettings(_Settings):
     slots: Annotated[int, Field(ge=1, le=64)] = 2
     lease_seconds: Annotated[int, Field(ge=10, le=3600)] = 90
     acknowledged_warnings: tuple[str, ...] = ()
+    look_up_horizon_seconds: Annotated[float, Field(gt=0, le=86_400)] | None = Field(
+        default=None, description="After how long a request cannot take effect any more; measured by the ERP's owner."
+    )
     companies: Annotated[dict[LegalEntity, CompanySettings], Field(min_length=1)]
 
 

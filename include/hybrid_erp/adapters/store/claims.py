@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 from uuid import uuid4
 
 from psycopg import Connection
@@ -21,49 +21,31 @@ from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE
 BEGIN = "SET LOCAL statement_timeout = '10s'; SET LOCAL idle_in_transaction_session_timeout = '5s'; SET LOCAL lock_timeout = '5s'"
 LOCK: Final = "SELECT pg_advisory_xact_lock_shared(1, %s)"
 
-# Where work is due at an ERP. Read without the lock: a hint, acted on by nobody.
-DUE = """
-    SELECT o.legal_entity, w.ownership_id, o.kind, count(*) AS postings
-    FROM outbox o JOIN ownership w USING (region, kind)
-    LEFT JOIN pin ON pin.region = o.region AND pin.routing_key = o.routing_key
-    LEFT JOIN LATERAL (SELECT owner FROM ownership_period p WHERE p.ownership_id = w.ownership_id
-                       AND p.from_period <= coalesce(o.period, to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM'))
-                       ORDER BY from_period DESC LIMIT 1) period ON true
-    WHERE o.state IN ('waiting', 'claimed', 'working', 'draft', 'partly_posted', 'in_doubt') AND o.due_at <= clock_timestamp()
-      AND (coalesce(nullif(o.destination, ''), pin.erp, period.owner) = %(erp)s
-           OR EXISTS (SELECT FROM delivery d WHERE d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id
-                      AND d.legal_entity = o.legal_entity AND d.erp = %(erp)s AND d.maybe_there AND d.state <> 'posted'))
-    GROUP BY o.legal_entity, w.ownership_id, o.kind
-    ORDER BY o.legal_entity, array_position(ARRAY['reference', 'project', 'billing', 'ledger'], o.kind)
-"""
-
-# Destination: a reference document's own, else the pin, else the owner of the posting's accounting period (C3). `bound`: an earlier request
-# may have reached another ERP, which is asked first (C4). Order and dependencies: C2, C5. Phases: C7; a pinned entity and a period that stays
-# with the old owner are not touched by the region's phase. The insert repeats the epoch that was read under the lock: a second line.
-CLAIM = """
-    WITH due AS (
-        SELECT o.posting_id, o.legal_entity, o.destination, o.accepted_on, o.seq, o.lane, o.region, o.kind,
-               w.ownership_id, w.epoch, routed.erp AS owner, pin.erp IS NOT NULL AS pinned
+# Which open postings may be sent to an ERP now; the same words for "is anything due?" and for the claim itself.
+# Destination: a reference document's own, else the pin, else the owner of the posting's accounting period (C3).
+_ROUTED: LiteralString = """
         FROM outbox o
-        JOIN ownership w ON w.ownership_id = %(ownership_id)s AND w.region = o.region AND w.kind = o.kind
+        JOIN ownership w ON w.region = o.region AND w.kind = o.kind
         LEFT JOIN pin ON pin.region = o.region AND pin.routing_key = o.routing_key
         CROSS JOIN LATERAL (SELECT coalesce(o.period, to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM')) AS period) booked
         LEFT JOIN LATERAL (SELECT owner FROM ownership_period p WHERE p.ownership_id = w.ownership_id AND p.from_period <= booked.period
                            ORDER BY from_period DESC LIMIT 1) period ON true
         CROSS JOIN LATERAL (SELECT coalesce(nullif(o.destination, ''), pin.erp, period.owner) AS erp) routed
-        WHERE o.legal_entity = %(legal_entity)s AND o.region = w.region AND o.kind = w.kind
-          AND o.state IN ('waiting', 'claimed', 'working', 'draft', 'partly_posted', 'in_doubt') AND o.due_at <= clock_timestamp()
-          AND (CASE WHEN EXISTS (SELECT FROM delivery d WHERE d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id
-                                 AND d.legal_entity = o.legal_entity AND d.erp <> routed.erp AND d.maybe_there AND d.state <> 'posted'
-                                 AND o.destination = '')
-               THEN EXISTS (SELECT FROM delivery d WHERE d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id
-                            AND d.legal_entity = o.legal_entity AND d.erp = %(erp)s AND d.erp <> routed.erp AND d.maybe_there
-                            AND d.state <> 'posted')
+"""
+_MARKED: LiteralString = """
+    SELECT FROM delivery d WHERE d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id AND d.legal_entity = o.legal_entity
+    AND d.maybe_there AND d.state <> 'posted'
+"""
+# An earlier request may have reached another ERP: that one is asked first (C4). Phases: C7; a pinned entity and a period that stays with the
+# old owner are not touched by the region's phase. Order and dependencies: C2, C5.
+_CLAIMABLE: LiteralString = f"""
+          o.state IN ('waiting', 'claimed', 'working', 'draft', 'partly_posted', 'in_doubt') AND o.due_at <= clock_timestamp()
+          AND (CASE WHEN o.destination = '' AND EXISTS ({_MARKED} AND d.erp <> routed.erp)
+               THEN EXISTS ({_MARKED} AND d.erp = %(erp)s AND d.erp <> routed.erp)
                ELSE routed.erp = %(erp)s END)
           AND (w.phase IN ('legacy_only', 'dual_run', 'hypercare', 'cloud_only')
                OR pin.erp IS NOT NULL OR o.kind = 'reference' OR booked.period < w.moving_from_period
-               OR (w.phase = 'frozen' AND EXISTS (SELECT FROM delivery d WHERE d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id
-                                                  AND d.legal_entity = o.legal_entity AND d.erp = %(erp)s AND d.maybe_there)))
+               OR (w.phase = 'frozen' AND EXISTS ({_MARKED} AND d.erp = %(erp)s)))
           AND NOT EXISTS (SELECT FROM outbox e WHERE e.lane = o.lane AND e.seq < o.seq AND e.state NOT IN ('posted', 'cancelled'))
           AND NOT EXISTS (SELECT FROM delivery d WHERE d.erp = routed.erp AND d.lane = o.lane AND d.seq < o.seq
                           AND d.state NOT IN ('posted', 'cancelled'))
@@ -74,6 +56,22 @@ CLAIM = """
                           ELSE NOT EXISTS (
                               SELECT FROM document a WHERE a.document_type = n.document_type AND a.number = n.number
                               AND a.identified_in IN ('*', coalesce(nullif(n.legal_entity, ''), o.legal_entity))) END)
+"""
+
+# Where work is due at an ERP. Read without the lock: a hint. Reference documents first, then what others wait for.
+DUE: LiteralString = f"""
+    SELECT o.legal_entity, w.ownership_id, o.kind, count(*) AS postings {_ROUTED} WHERE {_CLAIMABLE}
+    GROUP BY o.legal_entity, w.ownership_id, o.kind
+    ORDER BY o.legal_entity, array_position(ARRAY['reference', 'project', 'billing', 'ledger'], o.kind)
+"""
+
+# The insert repeats the epoch that was read under the lock: a second line.
+CLAIM: LiteralString = f"""
+    WITH due AS (
+        SELECT o.posting_id, o.legal_entity, o.destination, o.accepted_on, o.seq, o.lane, o.region, o.kind,
+               w.ownership_id, w.epoch, routed.erp AS owner, pin.erp IS NOT NULL AS pinned
+        {_ROUTED}
+        WHERE w.ownership_id = %(ownership_id)s AND o.legal_entity = %(legal_entity)s AND {_CLAIMABLE}
         ORDER BY o.seq LIMIT %(limit)s
         FOR UPDATE OF o SKIP LOCKED
     ), held AS (

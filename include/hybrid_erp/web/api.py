@@ -1,0 +1,189 @@
+"""The canonical API, version 1: the one way in for every upstream system, and the way to ask where a posting is.
+
+The login guards the application, not each route: a route that is added is locked before anybody thinks of it.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Protocol, TypeVar
+from uuid import UUID
+
+import anyio
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from hybrid_erp import __version__
+from hybrid_erp.adapters.store.reads import PostgresReader
+from hybrid_erp.adapters.store.waking import Waker
+from hybrid_erp.flow.intake import Intake, IntakeAnswer, Verdict
+from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE
+from hybrid_erp.web.problems import http_problem, invalid_request, problem_of, problem_response, status_of
+from hybrid_erp.web.schemas import schema_of
+
+MAX_BATCH: Final = 1000
+MAX_BODY_BYTES: Final = 8 * 1024 * 1024
+#: Threads for our own blocking work, apart from the pool that Airflow's routes and heartbeats share.
+THREADS: Final = 8
+
+T = TypeVar("T")
+
+
+class Login(Protocol):
+    """Who may do what. Each is a FastAPI dependency that answers 401 or 403 by raising."""
+
+    @property
+    def reader(self) -> Callable[..., Any]:
+        """May read."""
+
+    @property
+    def sender(self) -> Callable[..., Any]:
+        """May send events; returns the name that the audit trail carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facade:
+    """What the API stands in front of."""
+
+    intake: Intake
+    reader: PostgresReader
+    waker: Waker
+    problems: Sequence[Mapping[str, str]] = ()
+    """What is wrong in the configuration."""
+
+
+def build_api(open_facade: Callable[[], Facade], login: Login) -> FastAPI:
+    """The ASGI application. `open_facade` is called at the first request, in a thread."""
+    limiter = anyio.CapacityLimiter(THREADS)
+    api = FastAPI(
+        title="Hybrid ERP",
+        version=__version__,
+        dependencies=[Depends(login.reader)],
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,  # FastAPI serves it unlocked; ours is a route like all others
+        exception_handlers={
+            StarletteHTTPException: http_problem,
+            RequestValidationError: invalid_request,
+            OperationalError: _store_away,
+            PoolTimeout: _store_away,
+        },
+    )
+
+    async def run(work: Callable[[Facade], T]) -> T:
+        return await anyio.to_thread.run_sync(lambda: work(open_facade()), limiter=limiter)
+
+    _add_routes(api, run, login)
+    return api
+
+
+def _add_routes(api: FastAPI, run: Callable[[Callable[[Facade], Any]], Awaitable[Any]], login: Login) -> None:
+    @api.post("/v1/events", status_code=202)
+    async def take_events(request: Request, sender: Annotated[str, Depends(login.sender)]) -> Response:
+        """Take one CloudEvent, or a batch of up to 1,000 as a JSON array. Answered after the events are durably stored."""
+        body = await _body(request)
+        if isinstance(body, Response):
+            return body
+        try:
+            content = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            return problem_response("malformed-json", 400, f"The body is no JSON: {error}.", "Send application/cloudevents+json in UTF-8.")
+        events = content if isinstance(content, list) else [content]
+        if len(events) > MAX_BATCH:
+            return problem_response("batch-too-large", 413, f"{len(events)} events; a batch holds up to {MAX_BATCH}.", "Send smaller batches.")
+        answers = await run(lambda facade: _take(facade, events, sender))
+        if isinstance(content, list):
+            return JSONResponse({"answers": [_view(answer) for answer in answers]}, 202 if _any_accepted(answers) else 200)
+        return _single(answers[0])
+
+    @api.get("/v1/postings/{posting_id}")
+    async def posting(posting_id: UUID) -> Any:
+        """Where a posting is now, and its receipt from each ERP."""
+        found = await run(lambda facade: facade.reader.posting(posting_id))
+        if found is None:
+            raise HTTPException(404, f"There is no posting {posting_id}.")
+        return JSONResponse(jsonable_encoder(found))
+
+    @api.get("/v1/trace/{correlation_id:path}")
+    async def trace(correlation_id: str) -> Any:
+        """Every step of everything with this correlation id, across all systems."""
+        steps = await run(lambda facade: facade.reader.trace(correlation_id))
+        if not steps:
+            raise HTTPException(404, f"Nothing carries the correlation id {correlation_id}.")
+        return JSONResponse(jsonable_encoder({"correlation_id": correlation_id, "steps": steps}))
+
+    @api.get("/v1/ownership")
+    async def ownership() -> Any:
+        """Which ERP owns what, from which accounting period on; and the pins."""
+        return JSONResponse(jsonable_encoder(await run(lambda facade: facade.reader.ownership())))
+
+    @api.get("/v1/schemas")
+    async def schemas() -> Any:
+        """The event types that are served."""
+        return {"types": sorted(DOCUMENTS_BY_TYPE)}
+
+    @api.get("/v1/schemas/{event_type}")
+    async def schema(event_type: str) -> Any:
+        """The JSON Schema of the data of an event type."""
+        if event_type not in DOCUMENTS_BY_TYPE:
+            raise HTTPException(404, f"{event_type} is no type that is served.")
+        return JSONResponse(schema_of(event_type), media_type="application/schema+json")
+
+    @api.get("/health")
+    async def health() -> Any:
+        """Whether postings can be taken, how many are where, and what is wrong in the configuration."""
+        counts = await run(lambda facade: facade.reader.counts())
+        return {"status": "healthy", "version": __version__, "postings": counts, "problems": await run(lambda facade: list(facade.problems))}
+
+    @api.get("/openapi.json")
+    async def openapi() -> Any:
+        """This API, described."""
+        return api.openapi()
+
+
+async def _body(request: Request) -> bytes | Response:
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            reason = f"The body is larger than {MAX_BODY_BYTES // 1024 // 1024} MB."
+            return problem_response("body-too-large", 413, reason, "Send smaller batches.", Connection="close")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _take(facade: Facade, events: Sequence[Any], sender: str) -> list[IntakeAnswer]:
+    answers = facade.intake.accept(events, accepted_by=sender)
+    if _any_accepted(answers):
+        facade.waker.wake(facade.reader.owners_of(sorted(facade.intake.firm.region_of.values())))
+    return answers
+
+
+def _any_accepted(answers: Sequence[IntakeAnswer]) -> bool:
+    return any(answer.verdict is Verdict.ACCEPTED for answer in answers)
+
+
+def _view(answer: IntakeAnswer) -> dict[str, Any]:
+    if answer.refusal is not None:
+        return {"verdict": answer.verdict, "problem": problem_of(answer.refusal, status_of(answer.refusal))}
+    return {"verdict": answer.verdict, "posting_id": str(answer.posting_id)}
+
+
+def _single(answer: IntakeAnswer) -> Response:
+    if answer.refusal is not None:
+        status = status_of(answer.refusal)
+        return JSONResponse(problem_of(answer.refusal, status), status, media_type="application/problem+json")
+    return JSONResponse(_view(answer), 202 if answer.verdict is Verdict.ACCEPTED else 200)
+
+
+async def _store_away(request: Request, error: Exception) -> JSONResponse:
+    remedy = "Send it again: nothing was accepted that was not answered, and a repeated event is a duplicate."
+    return problem_response("store-unavailable", 503, "The store cannot be reached now.", remedy, **{"Retry-After": "2"})
+
+
+__all__ = ["Facade", "Login", "build_api"]

@@ -1,0 +1,61 @@
+"""Errors as RFC 9457 problem details, with the code for programs and the remedy for people."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.exceptions import HTTPException, RequestValidationError
+from fastapi.responses import JSONResponse
+
+from hybrid_erp.model.errors import (
+    DocumentConflictError,
+    ForeignSourceError,
+    HybridErpError,
+    KeyReusedError,
+    RefusedEventError,
+    StaleVersionError,
+)
+
+MEDIA_TYPE: Final = "application/problem+json"
+_CONFLICTS: Final = (KeyReusedError, DocumentConflictError, StaleVersionError, ForeignSourceError)
+
+
+def status_of(refusal: RefusedEventError) -> int:
+    """409 where the store holds something else under the same name, else 422."""
+    return 409 if isinstance(refusal, _CONFLICTS) else 422
+
+
+def problem_of(error: HybridErpError, status: int) -> dict[str, Any]:
+    """The problem details of an expected failure."""
+    details = error.details if isinstance(error, RefusedEventError) else {}
+    head = {"type": f"urn:hybrid-erp:problem:{error.code}", "title": type(error).__doc__, "status": status, "detail": error.message}
+    return head | {"code": error.code, "remedy": error.remedy} | details
+
+
+def problem_response(code: str, status: int, detail: str, remedy: str, **headers: str) -> JSONResponse:
+    """The answer to a request that never became an event."""
+    content = {"type": f"urn:hybrid-erp:problem:{code}", "title": detail, "status": status, "detail": detail, "code": code, "remedy": remedy}
+    return JSONResponse(content, status, headers=headers, media_type=MEDIA_TYPE)
+
+
+async def http_problem(request: Request, error: Exception) -> JSONResponse:
+    """What the framework refuses by itself: login, rights, unknown routes."""
+    assert isinstance(error, HTTPException)
+    code, remedy = {
+        401: ("not-signed-in", "Sign in to Airflow, or send its token as a bearer token."),
+        403: ("forbidden", "Ask the platform team for the right; nothing was done."),
+        404: ("not-found", "Check the address."),
+        405: ("method-not-allowed", "Check the method."),
+    }.get(error.status_code, ("http-error", "Check the request."))
+    response = problem_response(code, error.status_code, str(error.detail), remedy)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def invalid_request(request: Request, error: Exception) -> JSONResponse:
+    """A path or query that does not fit."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    field = ".".join(map(str, first["loc"]))
+    return problem_response("invalid-request", 422, f"{field}: {first['msg']}.", "Correct the named part of the request.")

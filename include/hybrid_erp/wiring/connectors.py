@@ -1,0 +1,62 @@
+"""Which dialect speaks to which ERP. Adding a dialect is a line here; adding an ERP is configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psycopg
+
+from hybrid_erp.model.delivery import ErpIdentity, Role
+from hybrid_erp.model.errors import ConfigurationError
+from hybrid_erp.model.mapping import Mapping
+from hybrid_erp.ports import ErpConnector
+from hybrid_erp.settings import CompanySettings, ErpSettings, Settings
+from hybrid_erp.wiring.configuration import config_folder
+from hybrid_erp.wiring.connections import conninfo
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """One legal entity inside one ERP, with all that a dialect needs to reach it."""
+
+    erp_name: str
+    erp: ErpSettings
+    settings: CompanySettings
+    legal_entity: str
+    mapping: Mapping
+    expected: ErpIdentity
+
+    def connection_id(self, role: Role) -> str:
+        """The Airflow Connection of the credential for a role."""
+        return self.settings.connection if role is Role.CONTROL else f"{self.settings.connection}_{role}"
+
+
+def connector(settings: Settings, erp: str, legal_entity: str) -> ErpConnector:
+    """The connector of one company of one ERP. Opens nothing yet: the first call does.
+
+    Raises:
+        ConfigurationError: No dialect of this name.
+    """
+    configured = settings.erps[erp]
+    company = configured.companies[legal_entity]
+    functional_currency = settings.legal_entity(legal_entity).functional_currency
+    expected = ErpIdentity(company.database, company.company, functional_currency, version="")
+    dialect = DIALECTS.get(configured.dialect)
+    if dialect is None:
+        raise ConfigurationError(f"{erp} speaks the dialect {configured.dialect!r}; known are {', '.join(DIALECTS)}.")
+    return dialect(Company(erp, configured, company, legal_entity, settings.mappings[erp], expected))
+
+
+def _sql(company: Company) -> ErpConnector:
+    from hybrid_erp.adapters.erps.sql import SqlConnector
+    from hybrid_erp.adapters.erps.sql_pack import load_pack
+
+    def connect(role: Role) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(**conninfo(company.connection_id(role)), autocommit=True)
+
+    pack = load_pack(config_folder() / "packs" / str(company.erp.pack))
+    return SqlConnector(connect, pack, company.mapping, legal_entity=company.legal_entity, expected=company.expected)
+
+
+DIALECTS: dict[str, Callable[[Company], ErpConnector]] = {"sql": _sql}

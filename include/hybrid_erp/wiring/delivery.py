@@ -1,0 +1,48 @@
+"""A worker of one company of one ERP, put together from settings, store and connector."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+
+import psycopg
+
+from hybrid_erp.adapters.store.claims import PostgresClaims, Queue
+from hybrid_erp.adapters.store.settlements import PostgresSettlements
+from hybrid_erp.flow.claim import Worker
+from hybrid_erp.flow.deliver import Delivery
+from hybrid_erp.wiring.configuration import settings
+from hybrid_erp.wiring.connections import STORE, conninfo
+from hybrid_erp.wiring.connectors import connector
+
+
+def worker_name() -> str:
+    """Who this is, for claims and audit: machine and process."""
+    return f"worker:{socket.gethostname()}:{os.getpid()}"
+
+
+@contextmanager
+def store_connection(duty: str) -> Iterator[psycopg.Connection]:
+    """A connection to the store in the role of a duty, in autocommit."""
+    with psycopg.connect(**conninfo(STORE[duty]), autocommit=True) as connection:
+        yield connection
+
+
+def due_queues(erp: str) -> Sequence[Queue]:
+    """Where work is due at an ERP."""
+    with store_connection("delivery") as connection:
+        return PostgresClaims(connection, worker_name()).due(erp)
+
+
+@contextmanager
+def worker(erp: str, legal_entity: str) -> Iterator[Worker]:
+    """A worker, with its connections open until the block ends."""
+    configured = settings()
+    erp_settings, name = configured.erps[erp], worker_name()
+    with store_connection("delivery") as connection, closing(connector(configured, erp, legal_entity)) as erp_connector:
+        delivery = Delivery(
+            configured.firm, erp_connector, PostgresSettlements(connection, name), erp_settings.look_up_horizon_seconds
+        )
+        yield Worker(erp, legal_entity, PostgresClaims(connection, name), delivery, erp_settings.lease_seconds)

@@ -1,0 +1,5 @@
+"""Mounts the canonical API in Airflow."""
+
+from hybrid_erp.wiring.plugin import HybridErpPlugin
+
+__all__ = ["HybridErpPlugin"]
