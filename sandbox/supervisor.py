@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.leftovers import adopt_orphans, end, marks
-from sandbox.plan import Part, Plan, write_private
+from sandbox.plan import Part, Plan, Ready, write_private
 from sandbox.readiness import is_ready
 
 STAY = "stay"
@@ -46,6 +46,13 @@ class Running:
     part: Part
     program: subprocess.Popen[str]
     started_at: float = field(default_factory=time.monotonic)
+    serves: threading.Event = field(default_factory=threading.Event)
+
+    def look(self, ready: Ready) -> None:
+        """Ask until it serves or is dead; in a thread of its own, because a server that starts may keep one waiting."""
+        while self.program.returncode is None and not self.serves.wait(0.1):
+            if is_ready(ready):
+                self.serves.set()
 
 
 @dataclass(slots=True)
@@ -114,7 +121,9 @@ class Supervision:
                 )
         except OSError as error:
             raise PartFailedError(part.name, f"its program could not be started: {error}") from error
-        self.running[part.name] = Running(part, program)
+        self.running[part.name] = running = Running(part, program)
+        if part.ready is not None:
+            threading.Thread(target=running.look, args=(part.ready,), daemon=True).start()
         if part.relayed:
             threading.Thread(target=self.relay, args=(program,), daemon=True).start()
         self.write_pids()
@@ -126,7 +135,7 @@ class Supervision:
             return True
         if code is not None:
             raise PartFailedError(part.name, f"it ended with {_in_words(code)}")
-        if part.ready is not None and is_ready(part.ready):
+        if running.serves.is_set():
             return True
         if (waited := time.monotonic() - running.started_at) > part.patience_seconds:
             raise PartFailedError(part.name, f"it was not {'ready' if part.ready else 'done'} after {waited:.0f} s")
