@@ -44,6 +44,8 @@ class IntakeAnswer:
     verdict: Verdict
     posting_id: UUID | None = None
     refusal: RefusedEventError | None = None
+    regions: tuple[str, ...] = ()
+    """Of an accepted posting: whose deliveries have something to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Intake:
                 answers[place] = IntakeAnswer(Verdict.REFUSED, refusal=refusal)
         if postings:
             for place, result in zip(postings, self.store.accept(list(postings.values()), accepted_by=accepted_by), strict=True):
-                answers[place] = _answer(result)
+                answers[place] = _answer(postings[place], result)
         return [answer for answer in answers if answer is not None]
 
     def posting_of(self, event: Any) -> Posting:
@@ -125,10 +127,12 @@ def _check_currency(firm: Firm, code: str, currency: str, rate: Any) -> None:
         raise CurrencyNotAllowedError(f"{currency} is {code}'s functional currency; its rate is 1.", field="data.exchange_rate")
 
 
-def _answer(result: Stored | RefusedEventError) -> IntakeAnswer:
+def _answer(posting: Posting, result: Stored | RefusedEventError) -> IntakeAnswer:
     if isinstance(result, RefusedEventError):
         return IntakeAnswer(Verdict.REFUSED, refusal=result)
-    return IntakeAnswer(Verdict.ACCEPTED if result.new else Verdict.DUPLICATE, posting_id=result.posting_id)
+    if not result.new:
+        return IntakeAnswer(Verdict.DUPLICATE, result.posting_id)
+    return IntakeAnswer(Verdict.ACCEPTED, result.posting_id, regions=tuple(dict.fromkeys(posting.region_of.values())))
 
 
 def _validated(model: type[M], content: Any, prefix: str) -> M:

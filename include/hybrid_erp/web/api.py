@@ -159,8 +159,8 @@ async def _body(request: Request) -> bytes | Response:
 
 def _take(facade: Facade, events: Sequence[Any], sender: str) -> list[IntakeAnswer]:
     answers = facade.intake.accept(events, accepted_by=sender)
-    if _any_accepted(answers):
-        facade.waker.wake(facade.reader.owners_of(sorted(facade.intake.firm.region_of.values())))
+    if regions := sorted({region for answer in answers for region in answer.regions}):
+        facade.waker.wake(facade.reader.owners_of(regions))
     return answers
 
 

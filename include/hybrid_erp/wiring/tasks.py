@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hybrid_erp.adapters.store.audit import PostgresAudit
+from hybrid_erp.adapters.store.dead_letters import PostgresDeadLetters
+from hybrid_erp.adapters.store.waking import channel_of
 from hybrid_erp.flow.deliver import Progress
-from hybrid_erp.model.errors import ErpUnavailableError, WrongSystemError
-from hybrid_erp.wiring.delivery import due_queues, worker
+from hybrid_erp.model.errors import ErpUnavailableError, NotReplayableError, WrongSystemError
+from hybrid_erp.operations.replay import ReplayRequest, replay
+from hybrid_erp.wiring.configuration import settings
+from hybrid_erp.wiring.delivery import due_queues, store_connection, worker
 
 log: Final = logging.getLogger(__name__)
 
@@ -45,3 +53,49 @@ def deliver_company(erp: str, legal_entity: str, *, seconds: float) -> dict[str,
 def _report(erp: str, legal_entity: str, progress: Progress) -> None:
     counts = ", ".join(f"{count} {name}" for name, count in sorted(progress.settled.items()))
     log.info("%s at %s so far: %s.", legal_entity, erp, counts)
+
+
+class ReplayConf(BaseModel):
+    """What a run of `replay_dead_letters` may be given; Airflow itself accepts unknown keys."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = ""
+    posting_ids: tuple[UUID, ...] = ()
+    region: str = ""
+    failure: str = ""
+    dry_run: bool = True
+
+
+def replay_dead_letters(conf: dict[str, Any], *, requested_by: str) -> dict[str, Any]:
+    """Send dead letters again, or list them.
+
+    Raises:
+        NotReplayableError: The request names no dead letters or no reason; nothing was changed.
+    """
+    try:
+        asked = ReplayConf.model_validate(conf)
+    except ValidationError as error:
+        raise NotReplayableError(f"The run's configuration does not fit: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}.") from error
+    request = ReplayRequest(asked.posting_ids, asked.region or None, asked.failure or None, asked.reason, requested_by, asked.dry_run)
+    with store_connection("delivery") as connection:
+        chosen = replay(request, PostgresDeadLetters(connection))
+        if not asked.dry_run:
+            for erp in settings().erps:
+                connection.execute("SELECT pg_notify(%s, '')", (channel_of(erp),))
+    for posting_id in chosen:
+        log.info("%s %s", "Would send again:" if asked.dry_run else "Sends again:", posting_id)
+    return {"dry_run": asked.dry_run, "postings": len(chosen)}
+
+
+def keep_store() -> dict[str, int]:
+    """Seal the audit trail, make the next months' partitions, and count what waits for people."""
+    with store_connection("delivery") as connection:
+        seals = PostgresAudit(connection).seal()
+        for seal in seals:
+            log.info("audit seal region=%s no=%s rows=%s head=%s", seal.region, seal.seal_no, seal.row_count, seal.seal_hash.hex())
+        row = connection.execute("SELECT make_month_partitions(3)").fetchone()
+        dead = connection.execute("SELECT count(*) FROM outbox WHERE state = 'dead_lettered'").fetchone()
+    assert row is not None
+    assert dead is not None
+    return {"seals": len(seals), "partitions": int(row[0]), "dead_letters": int(dead[0])}

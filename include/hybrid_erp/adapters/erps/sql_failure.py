@@ -28,7 +28,8 @@ _BY_CLASS: Final = {
     "58": FailureClass.TRANSIENT,  # system error
     "XX": FailureClass.TRANSIENT,  # internal error
 }
-_MAY_PASS: Final = frozenset({FailureClass.TRANSIENT, FailureClass.THROTTLED, FailureClass.AUTH})
+# A credential that is refused says nothing about the document: a lock-out of ours must not make a dead letter (PROTOCOL T4).
+_MAY_PASS: Final = frozenset({FailureClass.TRANSIENT, FailureClass.THROTTLED, FailureClass.AUTH, FailureClass.FORBIDDEN})
 _RAISED_IN: Final = re.compile(r"^PL/pgSQL function (?:\w+\.)?(\w+)\(", re.MULTILINE)
 
 

@@ -77,7 +77,7 @@ class SqlSession:
         if left <= 0:
             raise LeaseTooShortError("Too little of the lease is left to send.")
         if deadline != self._deadline or left < self._limit_seconds:
-            connection = self._limit(connection, left)
+            connection = self._limit(connection, deadline, left)
             self._cut_at(deadline, left)
         return connection
 
@@ -115,14 +115,16 @@ class SqlSession:
                 f"version {found.version}, answers."
             )
 
-    def _limit(self, connection: Connection, left: float) -> Connection:
+    def _limit(self, connection: Connection, deadline: float, left: float) -> Connection:
         """Set the limits; the round trip also shows whether the connection is alive, and a dead one is replaced once."""
-        self._limit_seconds = min(left, STATEMENT_SECONDS_MAX)
+        self._limit_seconds = min(left / 2, STATEMENT_SECONDS_MAX)  # half: the limit need not be set anew for each posting of a batch
         terms = {"milliseconds": str(max(1, int(self._limit_seconds * 1000)))}
         try:
             connection.execute(SET_LIMITS, terms)
-        except psycopg.Error:
+        except psycopg.Error as error:
             self.close()
+            if boot_clock() > deadline - LEASE_MARGIN_SECONDS:
+                raise ErpUnavailableError(f"{self._expected.database} does not answer.") from error
             connection = self.connection()
             try:
                 connection.execute(SET_LIMITS, terms)

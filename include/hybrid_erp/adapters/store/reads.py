@@ -19,7 +19,7 @@ POSTING: LiteralString = """
 """
 PLACES: LiteralString = """
     SELECT o.legal_entity, o.region, o.kind, o.period, o.routing_key, o.lane, o.state, o.reason,
-           CASE WHEN o.due_at > clock_timestamp() AND isfinite(o.due_at) THEN o.due_at END AS not_before,
+           CASE WHEN o.state NOT IN ('posted', 'cancelled', 'dead_lettered') AND o.due_at > clock_timestamp() THEN o.due_at END AS not_before,
            (SELECT array_agg(n.document_type || ' ' || n.number ORDER BY 1) FROM dependency n WHERE n.posting_id = o.posting_id
             AND o.state = 'waiting' AND CASE n.until WHEN 'posted'
                 THEN NOT EXISTS (SELECT FROM crosswalk c WHERE c.document_type = n.document_type AND c.number = n.number

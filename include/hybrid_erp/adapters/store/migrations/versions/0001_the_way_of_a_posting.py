@@ -243,7 +243,8 @@ CREATE TABLE posting_default PARTITION OF posting DEFAULT;
 CREATE TABLE delivery_default PARTITION OF delivery DEFAULT;
 CREATE TABLE audit_default PARTITION OF audit DEFAULT;
 
-CREATE FUNCTION make_month_partitions(months_ahead integer) RETURNS integer LANGUAGE plpgsql AS $$
+CREATE FUNCTION make_month_partitions(months_ahead integer) RETURNS integer LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     this_month date := date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC')::date;
     parent text;
@@ -349,7 +350,7 @@ BEGIN
             jsonb_build_object('routing_key', p_routing_key, 'before', old_erp, 'reason', p_reason, 'pin_version', new_version));
     RETURN new_version;
 END $$;
-REVOKE ALL ON FUNCTION establish_ownership, move_pin FROM PUBLIC;
+REVOKE ALL ON FUNCTION establish_ownership, move_pin, make_month_partitions FROM PUBLIC;
 """
 
 RIGHTS = """
@@ -360,6 +361,7 @@ GRANT INSERT, UPDATE ON delivery, crosswalk TO hybrid_erp_delivery;
 GRANT UPDATE (state, due_at, reason) ON outbox TO hybrid_erp_delivery;
 GRANT INSERT ON audit, audit_seal TO hybrid_erp_delivery;
 GRANT USAGE ON SEQUENCE settle_position_seq TO hybrid_erp_delivery;
+GRANT EXECUTE ON FUNCTION make_month_partitions TO hybrid_erp_delivery;
 GRANT EXECUTE ON FUNCTION establish_ownership, move_pin TO hybrid_erp_cutover;
 GRANT INSERT ON audit TO hybrid_erp_cutover;
 """
