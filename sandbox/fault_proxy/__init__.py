@@ -1,0 +1,6 @@
+"""Faults to order: a proxy before a real ERP that delays, refuses, cuts, throttles or falls silent."""
+
+from sandbox.fault_proxy.behaviour import Behaviour, Fault
+from sandbox.fault_proxy.proxy import FaultProxy, fault_proxy
+
+__all__ = ["Behaviour", "Fault", "FaultProxy", "fault_proxy"]
