@@ -56,10 +56,10 @@ class LedgerSmbUnderTest:
         return connect
 
     def connector(self, line: FaultyLine | None = None) -> SqlConnector:
-        return self._connector(self.connect(self.legal_entity, line))
+        return self.connector_by(self.connect(self.legal_entity, line))
 
     def connector_to_the_wrong_company(self) -> SqlConnector:
-        return self._connector(self.connect(self.other))
+        return self.connector_by(self.connect(self.other))
 
     def line(self) -> FaultyLine:
         return FaultyLine((HOST, self.cluster.port))
@@ -74,7 +74,7 @@ class LedgerSmbUnderTest:
     def open_amount(self, legal_number: str) -> str:
         return str(self._one(self.legal_entity, OPEN_AMOUNT, legal_number))
 
-    def _connector(self, connect: Callable[[Role], psycopg.Connection[tuple[Any, ...]]]) -> SqlConnector:
+    def connector_by(self, connect: Callable[[Role], psycopg.Connection[tuple[Any, ...]]]) -> SqlConnector:
         company = self.settings.erps["ledgersmb-emea"].companies[self.legal_entity]
         functional = self.settings.legal_entity(self.legal_entity).functional_currency
         expected = ErpIdentity(company.database, company.company, functional, "")

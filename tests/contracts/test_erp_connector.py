@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -199,6 +201,20 @@ def test_the_same_key_again_makes_no_second_document(connector: ErpConnector, er
     assert erp.documents() == before
 
 
+def test_two_workers_with_the_same_key_make_one_document(erp: ErpUnderTest, settings: Settings) -> None:
+    submissions, before = [a_submission(settings, an_entry()) for _ in range(10)], erp.documents()
+
+    def deliver_all(_: int) -> list[Outcome]:
+        with closing(erp.connector()) as connector:
+            return [submit(connector, each) for each in submissions]
+
+    with ThreadPoolExecutor(4) as workers:
+        outcomes = list(workers.map(deliver_all, range(4)))
+
+    assert all(each == outcomes[0] for each in outcomes)
+    assert erp.documents() == before + len(submissions)
+
+
 def test_other_content_under_the_same_key_shows_in_what_is_read_back(connector: ErpConnector, settings: Settings) -> None:
     submission = a_submission(settings, an_entry())
     submit(connector, submission)
@@ -268,12 +284,13 @@ def test_a_dimension_value_that_the_erp_does_not_know_is_refused(connector: ErpC
 
 
 def test_another_company_behind_the_connection_gets_nothing(erp: ErpUnderTest, settings: Settings) -> None:
-    connector, before = erp.connector_to_the_wrong_company(), erp.documents()
+    before = erp.documents()
 
-    with pytest.raises(WrongSystemError):
-        submit(connector, a_submission(settings, an_entry()))
-    with pytest.raises(WrongSystemError):
-        connector.identity()
+    with closing(erp.connector_to_the_wrong_company()) as connector:
+        with pytest.raises(WrongSystemError):
+            submit(connector, a_submission(settings, an_entry()))
+        with pytest.raises(WrongSystemError):
+            connector.identity()
 
     assert erp.documents() == before
 

@@ -12,6 +12,7 @@ from psycopg import sql
 from hybrid_erp.adapters.erps.sql import SqlConnector
 from hybrid_erp.model.delivery import Posted, Rejected, Retry, Role
 from hybrid_erp.model.documents import JournalEntry
+from hybrid_erp.model.errors import WrongSystemError
 from hybrid_erp.settings import Settings
 from sandbox.ledgersmb.build import companies
 from sandbox.ledgersmb.credentials import CUSTODIAN, POSTING, login_name
@@ -23,7 +24,7 @@ from tests.contracts.ledgersmb_under_test import LedgerSmbUnderTest
 
 TRIAL_BALANCE = """
     SELECT account_number, ending_balance
-    FROM trial_balance__generate('2026-07-01', '2026-07-31', NULL, NULL, 'none', NULL, 1, false, true)
+    FROM trial_balance__generate('2026-07-01', '2026-07-31', NULL, NULL, 'none', NULL, -1, false, true)
     WHERE account_number = ANY(%s) ORDER BY account_number
 """
 
@@ -100,6 +101,14 @@ def test_the_erps_own_trial_balance_shows_what_was_posted(erp: LedgerSmbUnderTes
         rows = connection.execute(TRIAL_BALANCE, (["2109", "7350"],)).fetchall()
 
     assert [(number, f"{balance:.2f}") for number, balance in rows] == [("2109", "-250.00"), ("7350", "250.00")]  # debit positive
+
+
+def test_a_database_that_is_no_ledgersmb_is_the_wrong_system(erp: LedgerSmbUnderTest, settings: Settings) -> None:
+    def connect(_: Role) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(erp.cluster.dsn("postgres", login_name("UK01", "control")))
+
+    with closing(erp.connector_by(connect)) as connector, pytest.raises(WrongSystemError, match="LedgerSMB"):
+        connector.submit(a_submission(settings, an_entry("WS-1")), lambda draft_id: None)
 
 
 def test_a_lock_out_stops_the_control_and_people_at_once_and_lets_candidate_and_run_off_pass(

@@ -96,13 +96,21 @@ class SqlSession:
         self._cut = threading.Event()
         connection = self._connection = self._connect()
         connection.autocommit = True
-        row = connection.execute(self._pack.identity.encode()).fetchone()
-        found = ErpIdentity(*(str(value) for value in row or ("?", "?", "?", "?")))
-        self._require(found)
-        self.identity = found
+        self.identity = self._who_is_there(connection)
+        self._require(self.identity)
         if self._pack.function_text:
             connection.execute(self._pack.function_text.encode())
         self._line = socket.socket(fileno=os.dup(connection.fileno()))
+
+    def _who_is_there(self, connection: Connection) -> ErpIdentity:
+        try:
+            row = connection.execute(self._pack.identity.encode()).fetchone()
+        except psycopg.ProgrammingError as error:  # it has no such tables, or lets this login see none of them
+            self.close()
+            raise WrongSystemError(
+                f"{self._expected.database}: what answers is no {self._pack.erp} ({error.diag.message_primary})."
+            ) from error
+        return ErpIdentity(*(str(value) for value in row or ("?", "?", "?", "?")))
 
     def _require(self, found: ErpIdentity) -> None:
         expected = self._expected
