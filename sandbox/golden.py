@@ -149,7 +149,21 @@ def build(folder: Path) -> None:
         done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
         for job in done:
             job.result()
+    _drop_spare_log(cluster)
     cluster.stop()
+
+
+def _drop_spare_log(cluster: Cluster) -> None:
+    """Let the server use up and delete the transaction log that it keeps ready: each site copies what is there."""
+    with cluster.admin() as connection:
+        connection.execute("ALTER SYSTEM SET min_wal_size = '32MB'")
+        connection.execute("ALTER SYSTEM SET max_wal_size = '32MB'")
+        connection.execute("SELECT pg_reload_conf()")
+        time.sleep(1)  # until every process of the server has read it
+        for _ in range(len(connection.execute("SELECT pg_ls_waldir()").fetchall())):
+            connection.execute("SELECT pg_logical_emit_message(false, '', ''), pg_switch_wal()")
+        connection.execute("CHECKPOINT")
+        connection.execute("ALTER SYSTEM RESET ALL")
 
 
 def _tell(line: str) -> None:

@@ -48,7 +48,7 @@ def proxy(arrived: list[bytes]) -> Iterator[FaultProxy]:
     """A proxy before a small HTTP server."""
     recorder = type("OwnRecorder", (Recorder,), {"bodies": arrived})
     with http.server.ThreadingHTTPServer((HOST, 0), recorder) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         with fault_proxy(server.server_port, "http") as proxy:
             yield proxy
