@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import date
 from typing import Protocol
@@ -12,7 +13,7 @@ from hybrid_erp.model.delivery import Role, Submission
 from hybrid_erp.model.documents import CanonicalDocument, DocumentType
 from hybrid_erp.ports import ErpConnector
 from hybrid_erp.settings import Settings
-from tests.contracts.faulty_line import FaultyLine
+from sandbox.fault_proxy import FaultProxy
 
 
 class ErpUnderTest(Protocol):
@@ -22,11 +23,11 @@ class ErpUnderTest(Protocol):
     def legal_entity(self) -> str:
         """The company's code."""
 
-    def connector(self, line: FaultyLine | None = None) -> ErpConnector:
-        """A new connector, over the line if one is given."""
+    def connector(self, proxy: FaultProxy | None = None) -> ErpConnector:
+        """A new connector, through the proxy if one is given."""
 
-    def line(self) -> FaultyLine:
-        """A line to the ERP's server."""
+    def proxy(self) -> AbstractContextManager[FaultProxy]:
+        """A proxy before the ERP's server."""
 
     def connector_to_the_wrong_company(self) -> ErpConnector:
         """A connector of the company whose connection leads to another company."""

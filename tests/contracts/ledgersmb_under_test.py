@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ from hybrid_erp.adapters.erps.sql_pack import SqlPack, load_pack
 from hybrid_erp.model.delivery import ErpIdentity, Role
 from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.settings import Settings
+from sandbox.fault_proxy import FaultProxy, fault_proxy
 from sandbox.ledgersmb.credentials import login_name
 from sandbox.postgres import HOST, Cluster
-from tests.contracts.faulty_line import FaultyLine
 
 COUNT = "SELECT (SELECT count(*) FROM transactions) + (SELECT count(*) FROM payment) + (SELECT count(*) FROM eca_note)"
 ALTERATIONS = {
@@ -46,23 +47,23 @@ class LedgerSmbUnderTest:
     def database(self, legal_entity: str) -> str:
         return self.settings.erps["ledgersmb-emea"].companies[legal_entity].database
 
-    def connect(self, legal_entity: str, line: FaultyLine | None = None) -> Callable[[Role], psycopg.Connection[tuple[Any, ...]]]:
-        host, port = line.address if line else (HOST, self.cluster.port)
+    def connect(self, legal_entity: str, proxy: FaultProxy | None = None) -> Callable[[Role], psycopg.Connection[tuple[Any, ...]]]:
+        port = proxy.port if proxy else self.cluster.port
 
         def connect(role: Role) -> psycopg.Connection[tuple[Any, ...]]:
             login = login_name(legal_entity, role.value)
-            return psycopg.connect(host=host, port=port, user=login, dbname=self.database(legal_entity), connect_timeout=5)
+            return psycopg.connect(host=HOST, port=port, user=login, dbname=self.database(legal_entity), connect_timeout=5)
 
         return connect
 
-    def connector(self, line: FaultyLine | None = None) -> SqlConnector:
-        return self.connector_by(self.connect(self.legal_entity, line))
+    def connector(self, proxy: FaultProxy | None = None) -> SqlConnector:
+        return self.connector_by(self.connect(self.legal_entity, proxy))
 
     def connector_to_the_wrong_company(self) -> SqlConnector:
         return self.connector_by(self.connect(self.other))
 
-    def line(self) -> FaultyLine:
-        return FaultyLine((HOST, self.cluster.port))
+    def proxy(self) -> AbstractContextManager[FaultProxy]:
+        return fault_proxy(self.cluster.port, "postgres")
 
     def documents(self) -> int:
         return sum(int(str(self._one(each, COUNT))) for each in (self.legal_entity, self.other))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -20,10 +21,10 @@ from hybrid_erp.model.documents import CreditMemo, Customer, DocumentType, Invoi
 from hybrid_erp.model.errors import ErpUnavailableError, LeaseTooShortError, WrongSystemError
 from hybrid_erp.ports import ErpConnector
 from hybrid_erp.settings import Settings
+from sandbox.fault_proxy import Fault, FaultProxy
 from sandbox.site import Site
 from tests.builders import the_settings
 from tests.contracts.erp_under_test import ErpUnderTest, a_submission
-from tests.contracts.faulty_line import Fault, FaultyLine
 from tests.contracts.ledgersmb_under_test import LedgerSmbUnderTest
 
 _numbers = count(1)
@@ -41,23 +42,20 @@ def erp(request: pytest.FixtureRequest, site: Site, settings: Settings) -> ErpUn
 
 @pytest.fixture(scope="module")
 def connector(erp: ErpUnderTest) -> Iterator[ErpConnector]:
-    made = erp.connector()
-    yield made
-    made.close()
+    with closing(erp.connector()) as made:
+        yield made
 
 
 @pytest.fixture
-def line(erp: ErpUnderTest) -> Iterator[FaultyLine]:
-    made = erp.line()
-    yield made
-    made.close()
+def proxy(erp: ErpUnderTest) -> Iterator[FaultProxy]:
+    with erp.proxy() as made:
+        yield made
 
 
 @pytest.fixture
-def connector_over_line(erp: ErpUnderTest, line: FaultyLine) -> Iterator[ErpConnector]:
-    made = erp.connector(line)
-    yield made
-    made.close()
+def far_connector(erp: ErpUnderTest, proxy: FaultProxy) -> Iterator[ErpConnector]:
+    with closing(erp.connector(proxy)) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -315,73 +313,82 @@ def test_what_the_erp_alters_shows_in_what_is_read_back(
 
 
 def test_an_erp_that_cannot_be_reached_is_tried_again_and_nothing_was_sent(
-    connector_over_line: ErpConnector, line: FaultyLine, settings: Settings
+    far_connector: ErpConnector, proxy: FaultProxy, settings: Settings
 ) -> None:
-    with line.failing(Fault.REFUSES):
-        outcome = submit(connector_over_line, a_submission(settings, an_entry()))
-        with pytest.raises(ErpUnavailableError):
-            connector_over_line.find(DocumentType.JOURNAL_ENTRY, [a_submission(settings, an_entry()).posting_id])
+    proxy.behave(Fault.REFUSE)
+
+    outcome = submit(far_connector, a_submission(settings, an_entry()))
 
     assert isinstance(outcome, Retry)
     assert outcome.nothing_sent
+    with pytest.raises(ErpUnavailableError):
+        far_connector.find(DocumentType.JOURNAL_ENTRY, [a_submission(settings, an_entry()).posting_id])
 
 
 def test_a_session_that_died_while_idle_is_replaced_before_anything_is_sent(
-    connector_over_line: ErpConnector, line: FaultyLine, settings: Settings
+    far_connector: ErpConnector, proxy: FaultProxy, settings: Settings
 ) -> None:
-    submit(connector_over_line, a_submission(settings, an_entry()))
-    with line.failing(Fault.REFUSES):
-        pass
+    submit(far_connector, a_submission(settings, an_entry()))
+    proxy.cut_all()
 
-    assert isinstance(submit(connector_over_line, a_submission(settings, an_entry())), Posted)
+    assert isinstance(submit(far_connector, a_submission(settings, an_entry())), Posted)
 
 
 def test_an_answer_that_is_lost_leaves_it_in_doubt_and_the_document_is_found_by_its_key(
-    connector_over_line: ErpConnector, line: FaultyLine, erp: ErpUnderTest, settings: Settings
+    far_connector: ErpConnector, proxy: FaultProxy, erp: ErpUnderTest, settings: Settings
 ) -> None:
-    first = a_submission(settings, an_entry())
-    submit(connector_over_line, first)
-    submission, before = a_submission(settings, an_entry(), deadline=first.deadline), erp.documents()
+    submission, before = a_submission(settings, an_entry()), erp.documents()
+    proxy.behave(Fault.CUT_AFTER, matching=submission.key.encode(), requests=1)
 
-    with line.failing(Fault.LOSES_ANSWERS):
-        outcome = submit(connector_over_line, submission)
+    outcome = submit(far_connector, submission)
 
     assert isinstance(outcome, InDoubt)
-    (found,) = connector_over_line.find(DocumentType.JOURNAL_ENTRY, [submission.posting_id])
-    assert differences(connector_over_line, submission, found) == ()
-    assert submit(connector_over_line, submission) == Posted(found.native_id)
+    (found,) = far_connector.find(DocumentType.JOURNAL_ENTRY, [submission.posting_id])
+    assert differences(far_connector, submission, found) == ()
+    assert submit(far_connector, submission) == Posted(found.native_id)
     assert erp.documents() == before + 1
 
 
 def test_a_request_that_is_lost_leaves_it_in_doubt_and_sending_again_books_it_once(
-    connector_over_line: ErpConnector, line: FaultyLine, erp: ErpUnderTest, settings: Settings
+    far_connector: ErpConnector, proxy: FaultProxy, erp: ErpUnderTest, settings: Settings
 ) -> None:
-    first = a_submission(settings, an_entry())
-    submit(connector_over_line, first)
-    submission, before = a_submission(settings, an_entry(), deadline=first.deadline), erp.documents()
+    submission, before = a_submission(settings, an_entry()), erp.documents()
+    proxy.behave(Fault.CUT_BEFORE, matching=submission.key.encode(), requests=1)
 
-    with line.failing(Fault.LOSES_REQUESTS):
-        outcome = submit(connector_over_line, submission)
+    outcome = submit(far_connector, submission)
 
     assert isinstance(outcome, InDoubt)
-    assert list(connector_over_line.find(DocumentType.JOURNAL_ENTRY, [submission.posting_id])) == []
-    assert isinstance(submit(connector_over_line, submission), Posted)
+    assert list(far_connector.find(DocumentType.JOURNAL_ENTRY, [submission.posting_id])) == []
+    assert isinstance(submit(far_connector, submission), Posted)
+    assert erp.documents() == before + 1
+
+
+def test_a_request_that_arrives_late_is_met_by_its_key(
+    connector: ErpConnector, far_connector: ErpConnector, proxy: FaultProxy, erp: ErpUnderTest, settings: Settings
+) -> None:
+    submission, before = a_submission(settings, an_entry(), deadline=boot_clock() + 7), erp.documents()
+    proxy.behave(Fault.DELAY, matching=submission.key.encode(), requests=1, seconds=6)
+
+    outcome = submit(far_connector, submission)
+    again = submit(connector, replace(submission, deadline=boot_clock() + 60))
+    time.sleep(3)
+
+    assert isinstance(outcome, InDoubt)
+    assert isinstance(again, Posted)
     assert erp.documents() == before + 1
 
 
 def test_an_erp_that_never_answers_is_given_up_before_the_deadline(
-    connector_over_line: ErpConnector, line: FaultyLine, settings: Settings
+    far_connector: ErpConnector, proxy: FaultProxy, settings: Settings
 ) -> None:
-    warm_up = a_submission(settings, an_entry(), deadline=boot_clock() + 8)
-    submit(connector_over_line, warm_up)
-    submission = a_submission(settings, an_entry(), deadline=warm_up.deadline)
+    submission = a_submission(settings, an_entry(), deadline=boot_clock() + 7)
+    proxy.behave(Fault.SWALLOW, matching=submission.key.encode(), requests=1)
 
-    with line.failing(Fault.SWALLOWS_ANSWERS):
-        outcome = submit(connector_over_line, submission)
+    outcome = submit(far_connector, submission)
 
     assert boot_clock() < submission.deadline
     assert isinstance(outcome, InDoubt)
-    assert submit(connector_over_line, replace(submission, deadline=boot_clock() + 60)) != outcome
+    assert isinstance(submit(far_connector, replace(submission, deadline=boot_clock() + 60)), Posted)
 
 
 def test_nothing_is_sent_when_the_lease_is_over(connector: ErpConnector, erp: ErpUnderTest, settings: Settings) -> None:
