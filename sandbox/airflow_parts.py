@@ -16,7 +16,7 @@ from sandbox.postgres import Cluster
 DATABASE = "airflow"
 PASSWORDS_FILE = "logins.json"
 
-# What `make up` waits for: each program reports its own health through the API server.
+# Each program's arguments, and its own word on its health, which the API server passes on.
 PROGRAMS = {
     "api-server": (("api-server", "--workers", "1"), ("metadatabase",)),
     "scheduler": (("scheduler", "--skip-serve-logs"), ("scheduler",)),  # the log files are on this machine: nobody has to serve them
@@ -85,7 +85,7 @@ def sqlalchemy_url(cluster: Cluster) -> str:
 
 
 def parts(url: str, environment: dict[str, str], *, after: tuple[str, ...]) -> list[Part]:
-    """The four programs, all started at once."""
+    """The four programs: at once, but for the scheduler, whose first tasks would find no API server."""
     airflow = str(Path(sys.executable).parent / "airflow")
     health = f"{url}/api/v2/monitor/health"
     return [
@@ -93,7 +93,7 @@ def parts(url: str, environment: dict[str, str], *, after: tuple[str, ...]) -> l
             name=f"airflow-{name}",
             command=(airflow, *arguments),
             environment=environment,
-            after=after,
+            after=(*after, "airflow-api-server") if name == "scheduler" else after,
             ready=Ready(url=health, healthy=healthy),
             patience_seconds=180,
         )
