@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from decimal import Decimal
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 from hybrid_erp.adapters.erps.sql_pack import SqlPack
+from hybrid_erp.adapters.erps.sql_settlements import NativeLine, settlements
 from hybrid_erp.model.booking import Booking, BookingLine
 from hybrid_erp.model.delivery import Role, Submission
 from hybrid_erp.model.documents import CanonicalDocument, DocumentType, Payment
 from hybrid_erp.model.mapping import Mapping
-from hybrid_erp.model.money import ZERO, round_money
 from hybrid_erp.model.ownership import PostingKind
 
 # The fence of a (kind, role) in the company's own database. Every running worker relies on the numbers: never reuse one.
 _KIND_NUMBER: Final = {PostingKind.REFERENCE: 10, PostingKind.PROJECT: 20, PostingKind.BILLING: 30, PostingKind.LEDGER: 40}
 _ROLE_NUMBER: Final = {Role.CONTROL: 1, Role.CANDIDATE: 2, Role.RUN_OFF: 3}
-
-
-class NativeLine(TypedDict):
-    """One line in the ERP's accounts and sign; amounts are Decimal until the whole is written as JSON."""
-
-    account: str
-    amount: Decimal
-    functional_amount: Decimal
-    dimensions: dict[str, str]
-    party: str | None
-    tax_code: str | None
-    tax_base: Decimal | None
-    description: str
 
 
 def fence(kind: PostingKind, role: Role) -> int:
@@ -43,6 +28,7 @@ def native_submission(submission: Submission, pack: SqlPack, mapping: Mapping) -
 
     Raises:
         UnmappedError: An account, a tax code or a payment term has no counterpart in the ERP.
+        UnbalancedEntryError: The posting rules book a payment in lines that cannot be shared out among its invoices.
     """
     document, booking = submission.document, submission.booking
     lines = native_lines(booking, document.document_type, pack, mapping) if booking else []
@@ -101,43 +87,3 @@ def _native_line(line: BookingLine, booking: Booking, document_type: DocumentTyp
 def _payment_term(document: CanonicalDocument, mapping: Mapping) -> str | None:
     term = getattr(document, "payment_term", None)
     return mapping.native_payment_term(term, legal_entity=document.legal_entities[0]) if term else None
-
-
-def settlements(payment: Payment, lines: Sequence[NativeLine], booking: Booking) -> list[dict[str, Any]]:
-    """The payment's lines, shared out among the invoices that it settles and the rest that settles nothing yet.
-
-    Each share balances in both currencies by itself, and all together are the lines. Bank charges go to the largest share.
-    """
-    shares: list[tuple[str | None, Decimal, Decimal]] = [
-        (each.invoice, each.settled, each.discount + each.withholding) for each in payment.applications
-    ]
-    if payment.unapplied:
-        shares.append((None, payment.unapplied, ZERO))
-    largest = max(range(len(shares)), key=lambda index: shares[index][1])
-    settles, settled, given_up = shares[largest]
-    shares[largest] = (settles, settled, given_up + payment.bank_charge)
-    receivables = [line for line in lines if line["party"] is not None]
-    others = [line for line in lines if line["party"] is None]
-    parts: list[list[NativeLine]] = [[] for _ in shares]
-    for line in others:
-        is_given_up = abs(line["amount"]) == payment.given_up and (abs(line["amount"]) != payment.net_received or line is not others[0])
-        weights = [given_up if is_given_up else settled - given_up for _, settled, given_up in shares]
-        for part, amount, functional in zip(parts, *_share_out(line, weights, booking), strict=True):
-            if amount or functional:
-                part.append({**line, "amount": amount, "functional_amount": functional})
-    for part in parts:  # what is received and given up under an invoice is what the customer no longer owes on it
-        taken = [sum((line[name] for line in part), ZERO) for name in ("amount", "functional_amount")]
-        part.extend({**line, "amount": -taken[0], "functional_amount": -taken[1]} for line in receivables[:1])
-    return [{"settles": settles, "lines": part} for (settles, _, _), part in zip(shares, parts, strict=True)]
-
-
-def _share_out(line: NativeLine, weights: Sequence[Decimal], booking: Booking) -> tuple[list[Decimal], list[Decimal]]:
-    """Amounts and functional amounts of a line in proportion to the weights; what rounding leaves goes to the heaviest."""
-    total = sum(weights, ZERO)
-    heaviest = max(range(len(weights)), key=lambda index: weights[index])
-    shared = []
-    for whole, currency in ((line["amount"], booking.currency), (line["functional_amount"], booking.functional_currency)):
-        amounts = [round_money(whole * weight / total, currency) if total else ZERO for weight in weights]
-        amounts[heaviest] += whole - sum(amounts, ZERO)
-        shared.append(amounts)
-    return shared[0], shared[1]

@@ -1,0 +1,55 @@
+"""A SQL pack's descriptor: what it must say, and what the one that we ship says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from hybrid_erp.adapters.erps.sql_pack import load_pack
+from hybrid_erp.model.delivery import ConnectorClass
+from hybrid_erp.model.documents import DocumentType
+from hybrid_erp.model.errors import ConfigurationError
+from tests.builders import CONFIG
+
+OPERATION = {"native": "gl", "connector_class": "unique", "submit": "SELECT p(%(submission)s)", "find": "f(%(keys)s)", "read": "r(%(ids)s)"}
+
+
+def a_pack(folder: Path, **changes: Any) -> Path:
+    descriptor: dict[str, Any] = {"pack": "old", "erp": "Old ERP", "versions": ["7."], "positive_is": "debit", "identity": "SELECT 1"}
+    descriptor |= {"operations": {"journal": OPERATION}, "documents": {"journal_entry": "journal"}}
+    (folder / "pack.yaml").write_text(yaml.safe_dump(descriptor | changes))
+    return folder
+
+
+def test_the_ledgersmb_pack_books_every_type_once() -> None:
+    pack = load_pack(CONFIG / "packs" / "ledgersmb")
+
+    assert {DocumentType.INVOICE, DocumentType.PAYMENT, DocumentType.JOURNAL_ENTRY, DocumentType.PROJECT} <= set(pack.capabilities)
+    assert {each.connector_class for each in pack.capabilities.values()} == {ConnectorClass.UNIQUE}
+    assert "facade_lock" in pack.function_text
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"documents": {"journal_entry": "ledger"}}, "ledger"),
+        ({"operations": {"journal": OPERATION | {"submit": "SELECT p()"}}}, "submission"),
+        ({"operations": {"journal": OPERATION | {"connector_class": "look_up_only"}}}, "connector_class"),
+        ({"functions": ["missing.sql"]}, "missing.sql"),
+        ({"colour": "blue"}, "colour"),
+        ({"failures": {"HE1": "validation"}}, "failures"),
+    ],
+)
+def test_a_pack_that_says_something_wrong_is_refused_by_name(tmp_path: Path, changes: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named):
+        load_pack(a_pack(tmp_path, **changes))
+
+
+def test_a_pack_needs_no_functions(tmp_path: Path) -> None:
+    pack = load_pack(a_pack(tmp_path))
+
+    assert pack.function_text == ""
+    assert pack.sign == 1
