@@ -14,7 +14,7 @@ from sandbox.tryton.inside import session
 # What a bookkeeper may still see when the right to post is taken away; the lock-out removes the group Accounting alone.
 READ_ONLY_GROUP = "Ledger read only"
 ACCOUNTING_GROUPS = ("Accounting",)
-STANDING_GROUPS = ("Party Administration", "Project Administration", "Timesheet Administration", READ_ONLY_GROUP)
+STANDING_GROUPS = ("Party Administration", "Employee Administration", "Project Administration", "Timesheet Administration", READ_ONLY_GROUP)
 # Posting stores a rendering of each invoice. A plain text form costs milliseconds where the stock office document costs most of a second.
 INVOICE_FORM = b"${record.number or ''}\t${record.party.rec_name}\t${record.invoice_date}\t${record.total_amount} ${record.currency.code}\n"
 

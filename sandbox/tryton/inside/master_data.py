@@ -34,7 +34,7 @@ def projects(pool: Any, orders: dict[str, Any], company: int) -> None:
     Work, Status = pool.get("project.work"), pool.get("project.work.status")
     parties = {party.code: party.id for party in pool.get("party.party").search([("code", "!=", None)])}
     status = Status.search([("types", "in", ["project"])], limit=1)[0].id
-    common = {"type": "project", "company": company, "timesheet_available": False, "status": status}
+    common = {"type": "project", "company": company, "timesheet_available": True, "status": status}
     rows = [(f"{row['number']} {row['name']}", row["customer"]) for row in orders["projects"]]
     there = {work.name for work in Work.search([("name", "in", [name for name, _ in rows])])}
     Work.create([{"name": name, "party": parties[customer], **common} for name, customer in rows if name not in there])

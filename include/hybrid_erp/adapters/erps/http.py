@@ -94,7 +94,7 @@ def seconds_until(deadline: float) -> float:
 def outcome_of_status(reply: Reply, message: str) -> Outcome:
     """What an answer that is no success came to, by its status alone; a dialect knows more and asks this last.
 
-    401 and 403 are refusals of the credential, never of the document: a lock-out of ours must not make a dead letter (PROTOCOL T4). 429, and
+    401 and 403 refuse the credential, never the document: a lock-out of ours must not make a dead letter (PROTOCOL T4). 429, and
     503 with a wait, say that nothing was done. Any other 5xx may have done its work before it failed.
     """
     wait = reply.retry_after_seconds
@@ -120,9 +120,7 @@ class HttpSession:
         self._port = parts.port or (443 if self._secure else 80)
         self._connection: http.client.HTTPConnection | None = None
 
-    def call(
-        self, method: str, target: str, *, headers: Mapping[str, str], body: bytes | None = None, limit_seconds: float
-    ) -> Reply:
+    def call(self, method: str, target: str, *, headers: Mapping[str, str], body: bytes | None = None, limit_seconds: float) -> Reply:
         """Send one request and read its whole answer within the limit.
 
         Raises:

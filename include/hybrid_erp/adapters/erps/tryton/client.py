@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from hybrid_erp.adapters.erps.http import HttpEndpoint, HttpSession, NothingSentError, Reply, UnansweredError, seconds_until
+from hybrid_erp.adapters.erps.http import HttpEndpoint, HttpSession, Reply, UnansweredError, seconds_until
 from hybrid_erp.adapters.erps.tryton.values import Row, encoded
-from hybrid_erp.model.errors import ErpUnavailableError
 
 #: A reading that takes longer is given up; no posting hangs on it.
 READ_SECONDS_MAX: Final = 30.0
@@ -59,23 +58,13 @@ class TrytonClient:
     def search(
         self, model: str, domain: Sequence[Any], fields: Sequence[str], *, limit: int | None = None, order: Sequence[Any] | None = None
     ) -> list[Row]:
-        """The records of a domain.
-
-        Raises:
-            ErpUnavailableError: Tryton cannot be read.
-        """
-        query = [("d", encoded(domain)), *(("f", name) for name in fields)]
+        """The records of a domain. Raises as `create`; nothing is changed by asking."""
+        query = [("d", encoded(domain)), *(("f", name) for name in fields or ("id",))]
         query += [("s", str(limit))] if limit is not None else []
         query += [("o", encoded(order))] if order is not None else []
-        try:
-            found = self._call("GET", f"{model}?{urlencode(query)}")
-        except (NothingSentError, UnansweredError) as error:
-            raise ErpUnavailableError(f"Tryton cannot be read: {error}.") from error
-        except RefusedError as refused:
-            wait = refused.reply.retry_after_seconds
-            raise ErpUnavailableError(f"Tryton does not show {model} ({refused.reply.status}): {refused.message}.", wait) from refused
+        found = self._call("GET", f"{model}?{urlencode(query)}")
         if not isinstance(found, list):
-            raise ErpUnavailableError(f"Tryton does not show {model}: its answer is no list.")
+            raise UnansweredError(f"Tryton's answer about {model} is no list")
         return found
 
     def create(self, model: str, row: Row) -> int:
@@ -101,6 +90,11 @@ class TrytonClient:
     def press(self, model: str, record: int, button: str) -> None:
         """Press a button of a record. Raises as `create`."""
         self._call("POST", f"{model}/{record}/{button}", {})
+
+    def rights(self, model: str) -> Row:
+        """What this credential may do with a model. Raises as `create`."""
+        answer = self._call("POST", "ir.model.access/get_access", {"models": [model]})
+        return dict(answer[model])
 
     def close(self) -> None:
         """End the connection."""

@@ -58,9 +58,7 @@ class Directory:
         if code not in self._accounts:
             domain = [["company", "=", self.company], ["code", "!=", None], ["type", "!=", None], ["closed", "!=", True]]
             rows = self.client.search("account.account", domain, ["code", "party_required", "type.revenue"])
-            self._accounts = {
-                row["code"]: NativeAccount(row["id"], row["code"], bool(row["party_required"]), bool(row["type"]["revenue"])) for row in rows
-            }
+            self._accounts = {row["code"]: _native_account(row) for row in rows}
         if code not in self._accounts:
             raise _unknown("posting account", code)
         return self._accounts[code]
@@ -93,7 +91,8 @@ class Directory:
 
     def period_state(self, day: date) -> tuple[str, int]:
         """Whether the period of a day is open, closed or locked; and its id."""
-        domain = [["company", "=", self.company], ["type", "=", "standard"], ["start_date", "<=", as_date(day)], ["end_date", ">=", as_date(day)]]
+        domain: list[object] = [["company", "=", self.company], ["type", "=", "standard"]]
+        domain += [["start_date", "<=", as_date(day)], ["end_date", ">=", as_date(day)]]
         rows = self.client.search("account.period", domain, ["state"], limit=1)
         if not rows:
             raise ReferenceRefusedError(FailureClass.PERIOD_CLOSED, f"Tryton has no accounting period for {day}.")
@@ -138,6 +137,10 @@ class Directory:
                 raise _unknown(what, name)
             self._ids[model, name] = int(rows[0]["id"])
         return self._ids[model, name]
+
+
+def _native_account(row: Row) -> NativeAccount:
+    return NativeAccount(row["id"], row["code"], bool(row["party_required"]), bool(row["type"]["revenue"]))
 
 
 def _days(lines: Sequence[Row]) -> int | None:

@@ -15,7 +15,7 @@ from typing import Final
 from hybrid_erp.adapters.erps.tryton.directory import Directory, ReferenceRefusedError
 from hybrid_erp.adapters.erps.tryton.moves import JOURNALS, MoveWriter
 from hybrid_erp.adapters.erps.tryton.rates import rate_that_books
-from hybrid_erp.adapters.erps.tryton.text import mark, with_dimensions
+from hybrid_erp.adapters.erps.tryton.text import mark
 from hybrid_erp.adapters.erps.tryton.values import Row, as_amount, as_date
 from hybrid_erp.model.booking import Booking, BookingLine
 from hybrid_erp.model.delivery import FailureClass, Submission
@@ -44,6 +44,7 @@ class InvoiceWriter:
             ReferenceRefusedError: Tryton lacks something that the document names, or a period is closed.
         """
         self.directory.period(booking.accounting_on)
+        self.rate(document, booking)
         receivable = next(line for line in booking.lines if line.party is not None)
         party = self.directory.party(document.customer)
         if party.address is None:
@@ -61,24 +62,31 @@ class InvoiceWriter:
             "invoice_date": as_date(document.issued_on),
             "accounting_date": as_date(booking.accounting_on),
             "reference": submission.legal_number or document.number,
-            "description": with_dimensions(text, receivable.dimensions),
+            "description": self.moves.text(text, receivable.dimensions),
             **self._due(document),
             "lines": [["create", lines]],
             "taxes": [["create", charges]],
         }
 
-    def set_rate(self, document: Invoice | CreditMemo, booking: Booking) -> None:
-        """Have Tryton's table hold, on the document's day, a rate by which it books what the document demands.
-
-        One writer per company makes that safe; what was booked is read back in any case. Raises as `draft`, and as the client does.
-        """
+    def rate(self, document: Invoice | CreditMemo, booking: Booking) -> Decimal | None:
+        """The rate by which Tryton books what the document demands; None in the functional currency. Raises as `draft`."""
         if booking.currency == booking.functional_currency or document.exchange_rate is None:
-            return
+            return None
         amounts, functional = [line.amount for line in booking.lines], [line.functional_amount for line in booking.lines]
         rate = rate_that_books(amounts, functional, document.exchange_rate, smallest_unit(booking.functional_currency))
         if rate is None:
-            reason = f"At {document.exchange_rate}, Tryton's rounding does not book what this document demands in {booking.functional_currency}."
+            reason = f"At {document.exchange_rate}, Tryton's rounding does not book what the document demands."
             raise ReferenceRefusedError(FailureClass.VALIDATION, reason)
+        return rate
+
+    def set_rate(self, document: Invoice | CreditMemo, booking: Booking) -> None:
+        """Have Tryton's table hold that rate on the document's day.
+
+        One writer per company makes that safe; what was booked is read back in any case. Raises as `rate`, and as the client does.
+        """
+        rate = self.rate(document, booking)
+        if rate is None:
+            return
         currency, day = self.directory.currency(booking.currency), as_date(document.issued_on)
         client = self.directory.client
         rows = client.search("currency.currency.rate", [["currency", "=", currency], ["date", "=", day]], ["rate"], limit=1)
@@ -122,7 +130,7 @@ class InvoiceWriter:
                 charges.append(self._tax(line, account.id, booking))
                 continue
             item = next(stated)
-            text = with_dimensions(item.description or item.item, line.dimensions)
+            text = self.moves.text(item.description or item.item, line.dimensions)
             if account.is_revenue:
                 quantity, unit_price = _price(item)
                 row = {"type": "line", "description": text, "quantity": float(sign * quantity), "unit_price": as_amount(unit_price)}
@@ -137,7 +145,7 @@ class InvoiceWriter:
         assert line.tax_base is not None
         tax = self.directory.tax(self.moves.mapping.native_tax_code(line.tax_code, legal_entity=booking.legal_entity))
         amounts = {"base": as_amount(-line.tax_base), "amount": as_amount(-line.amount)}
-        return {"description": with_dimensions(line.tax_code, line.dimensions), "account": account, "tax": tax, "manual": True, **amounts}
+        return {"description": self.moves.text(line.tax_code, line.dimensions), "account": account, "tax": tax, "manual": True, **amounts}
 
 
 def _due_on(document: Invoice | CreditMemo) -> date:

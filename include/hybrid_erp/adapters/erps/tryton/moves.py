@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from hybrid_erp.adapters.erps.tryton.directory import Directory, NativeAccount, ReferenceRefusedError
-from hybrid_erp.adapters.erps.tryton.text import mark, with_dimensions
+from hybrid_erp.adapters.erps.tryton.text import Dimensions, mark, with_dimensions
 from hybrid_erp.adapters.erps.tryton.values import Row, as_amount, as_date
 from hybrid_erp.model.booking import Booking, BookingLine
 from hybrid_erp.model.delivery import FailureClass, Submission
@@ -45,9 +45,7 @@ class MoveWriter:
             "journal": self.directory.journal(JOURNALS.get(document.document_type, GENERAL_JOURNAL)),
             "period": self.directory.period(booking.accounting_on),
             "date": as_date(booking.accounting_on),
-            "description": mark(
-                document.document_type, document.number, submission.key, submission.content_hash, submission.legal_number
-            ),
+            "description": mark(document.document_type, document.number, submission.key, submission.content_hash, submission.legal_number),
             "lines": [["create", [self.line(line, booking, submission) for line in booking.lines]]],
         }
 
@@ -59,7 +57,7 @@ class MoveWriter:
             "account": account.id,
             "debit": as_amount(max(functional, ZERO)),
             "credit": as_amount(max(-functional, ZERO)),
-            "description": with_dimensions(line.description, line.dimensions),
+            "description": self.text(line.description, line.dimensions),
         }
         if booking.currency != booking.functional_currency:
             row |= {"second_currency": self.directory.currency(booking.currency), "amount_second_currency": as_amount(line.amount)}
@@ -70,6 +68,11 @@ class MoveWriter:
         if line.tax_code:
             row["tax_lines"] = [["create", self._tax(line, booking, submission)]]
         return row
+
+    def text(self, description: str, dimensions: Dimensions) -> str:
+        """A line's text with its dimensions under Tryton's names; what the mapping does not name is not kept."""
+        names = self.mapping.dimensions
+        return with_dimensions(description, tuple((names[name], value) for name, value in dimensions if name in names))
 
     def account(self, line: BookingLine, booking: Booking, submission: Submission) -> NativeAccount:
         """The account of a line. Raises as `draft`."""
@@ -95,14 +98,15 @@ class MoveWriter:
 
 def _functional_base(base: Decimal, booking: Booking, submission: Submission) -> Decimal:
     rate = (submission.document.monetary or (None, None))[1]
-    return base if booking.currency == booking.functional_currency or rate is None else round_money(base * rate, booking.functional_currency)
+    if rate is None or booking.currency == booking.functional_currency:
+        return base
+    return round_money(base * rate, booking.functional_currency)
 
 
 def _party(line: BookingLine, account: NativeAccount) -> str:
     if line.party is None:
-        raise ReferenceRefusedError(
-            FailureClass.VALIDATION, f"Tryton's account {account.code} takes no line without a customer, and {line.account} names none here."
-        )
+        reason = f"Tryton's account {account.code} takes no line without a customer, and {line.account} names none here."
+        raise ReferenceRefusedError(FailureClass.VALIDATION, reason)
     return line.party
 
 
