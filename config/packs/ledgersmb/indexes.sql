@@ -8,3 +8,4 @@ CREATE INDEX IF NOT EXISTS payment_links_payment_key ON payment_links (payment_i
 CREATE INDEX IF NOT EXISTS payment_links_entry_key ON payment_links (entry_id);
 CREATE INDEX IF NOT EXISTS eca_note_subject_key ON eca_note (subject);
 CREATE INDEX IF NOT EXISTS jcitems_serialnumber_key ON jcitems (serialnumber);
+CREATE INDEX IF NOT EXISTS eca_note_native_id_key ON eca_note (split_part(note, ' ', 2));

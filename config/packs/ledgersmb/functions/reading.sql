@@ -1,66 +1,75 @@
--- What the ERP holds, as it stands in its tables. Two rows of one foreign line are one line: the amount in the document's currency is
--- the sum without fx_transaction, the functional amount the sum of all. A line whose day differs from its document's betrays itself.
+-- What the ERP holds, as it stands in its tables; one query for any number of documents. Two rows of one foreign line are one line: the
+-- amount in the document's currency is the sum without fx_transaction, the functional amount the sum of all. Lines with the same account,
+-- dimensions and tax are told as one. A line whose day differs from its document's betrays itself: that day is told.
 CREATE FUNCTION pg_temp.facade_functional_currency() RETURNS text LANGUAGE sql STABLE AS $$
     SELECT split_part(value, ':', 1) FROM defaults WHERE setting_key = 'curr'
 $$;
 
-CREATE FUNCTION pg_temp.facade_read_entries(entries int[])
-RETURNS TABLE (trans_id int, entry_id int, transdate date, approved boolean, account text, amount numeric, fx boolean, receivable boolean,
-               dimensions jsonb, tax_code text, tax_base numeric) LANGUAGE sql STABLE AS $$
-    SELECT entry.trans_id, entry.entry_id, entry.transdate, entry.approved, account.accno, entry.amount, entry.fx_transaction,
-           EXISTS (SELECT 1 FROM account_link WHERE account_id = account.id AND description = 'AR'),
-           coalesce((SELECT jsonb_object_agg(class.label, unit.control_code) FROM business_unit_ac AS worn
-                     JOIN business_unit AS unit ON unit.id = worn.bu_id JOIN business_unit_class AS class ON class.id = unit.class_id
-                     WHERE worn.entry_id = entry.entry_id), '{}'),
-           (SELECT tax.taxnumber FROM tax WHERE tax.chart_id = entry.chart_id AND tax.rate = extended.rate ORDER BY validto LIMIT 1),
-           extended.tax_basis
-    FROM acc_trans AS entry JOIN account ON account.id = entry.chart_id LEFT JOIN tax_extended AS extended USING (entry_id)
-    WHERE entry.entry_id = ANY(entries)
-$$;
-
--- One JSON array of lines for the entries of one document, and the day on which they stand.
-CREATE FUNCTION pg_temp.facade_read_document(header jsonb, entries int[], booked_on date, party text) RETURNS jsonb LANGUAGE sql STABLE AS $$
-    WITH entry AS (SELECT * FROM pg_temp.facade_read_entries(entries)),
-         line AS (SELECT account, dimensions, tax_code, receivable, coalesce(sum(amount) FILTER (WHERE NOT fx), 0) AS amount,
-                         sum(amount) AS functional_amount, sum(tax_base) AS tax_base
-                  FROM entry GROUP BY account, dimensions, tax_code, receivable)
-    SELECT header || jsonb_build_object(
-        'accounting_on', coalesce((SELECT min(transdate) FROM entry WHERE transdate <> booked_on), booked_on),
-        'posted', (header->>'posted')::boolean AND NOT EXISTS (SELECT 1 FROM entry WHERE NOT approved),
-        'functional_currency', pg_temp.facade_functional_currency(),
-        'lines', coalesce((SELECT jsonb_agg(jsonb_build_object(
-                      'account', account, 'amount', amount::text, 'functional_amount', functional_amount::text, 'dimensions', dimensions,
-                      'party', CASE WHEN receivable THEN party END, 'tax_code', tax_code, 'tax_base', tax_base::text)) FROM line), '[]'))
+-- `headers` are JSON values with native_id, booked_on and party; `documents` and `entries` are parallel: which entry is which document's.
+CREATE FUNCTION pg_temp.facade_documents(headers jsonb[], documents int[], entries int[]) RETURNS SETOF jsonb LANGUAGE sql STABLE AS $$
+    WITH header AS (SELECT content, (content->>'native_id')::int AS document, (content->>'booked_on')::date AS booked_on,
+                           content->>'party' AS party FROM unnest(headers) AS each (content)),
+         worn AS (SELECT unit_ac.entry_id, jsonb_object_agg(class.label, unit.control_code) AS dimensions
+                  FROM business_unit_ac AS unit_ac JOIN business_unit AS unit ON unit.id = unit_ac.bu_id
+                  JOIN business_unit_class AS class ON class.id = unit.class_id
+                  WHERE unit_ac.entry_id = ANY(entries) GROUP BY unit_ac.entry_id),
+         entry AS (SELECT own.document, acc_trans.transdate, acc_trans.approved, acc_trans.amount, acc_trans.fx_transaction AS fx,
+                          account.accno AS account, coalesce(worn.dimensions, '{}') AS dimensions, extended.tax_basis,
+                          (SELECT taxnumber FROM tax WHERE tax.chart_id = acc_trans.chart_id AND tax.rate = extended.rate
+                           ORDER BY validto LIMIT 1) AS tax_code,
+                          acc_trans.chart_id IN (SELECT account_id FROM account_link WHERE description = 'AR') AS receivable
+                   FROM unnest(documents, entries) AS own (document, entry_id) JOIN acc_trans USING (entry_id)
+                   JOIN account ON account.id = acc_trans.chart_id
+                   LEFT JOIN worn USING (entry_id) LEFT JOIN tax_extended AS extended USING (entry_id)),
+         line AS (SELECT entry.document, account, dimensions, tax_code, CASE WHEN receivable THEN header.party END AS party,
+                         coalesce(sum(amount) FILTER (WHERE NOT fx), 0) AS amount, sum(amount) AS functional_amount,
+                         sum(tax_basis) AS tax_base, min(transdate) FILTER (WHERE transdate <> header.booked_on) AS other_day,
+                         bool_and(entry.approved) AS approved
+                  FROM entry JOIN header USING (document) GROUP BY entry.document, account, dimensions, tax_code, 5),
+         booked AS (SELECT document, min(other_day) AS other_day, bool_and(approved) AS approved,
+                           jsonb_agg(jsonb_build_object('account', account, 'amount', amount::text,
+                               'functional_amount', functional_amount::text, 'dimensions', dimensions, 'party', party,
+                               'tax_code', tax_code, 'tax_base', tax_base::text)) AS lines
+                    FROM line GROUP BY document)
+    SELECT content || jsonb_build_object('accounting_on', coalesce(other_day, booked_on), 'lines', coalesce(lines, '[]'),
+                                         'posted', (content->>'posted')::boolean AND coalesce(approved, true),
+                                         'functional_currency', pg_temp.facade_functional_currency())
+    FROM header LEFT JOIN booked USING (document)
 $$;
 
 CREATE FUNCTION pg_temp.facade_read_receivables(ids int[]) RETURNS SETOF jsonb LANGUAGE sql STABLE AS $$
-    SELECT pg_temp.facade_read_document(
-        jsonb_build_object('key', ar.ponumber, 'content_hash', substring(ar.intnotes FROM 'sha256:(\w{64})'), 'native_id', ar.id::text,
-                           'native_number', ar.invnumber, 'legal_number', ar.invnumber, 'posted', ar.approved, 'currency', ar.curr),
-        ARRAY(SELECT entry_id FROM acc_trans WHERE trans_id = ar.id
-              AND NOT EXISTS (SELECT 1 FROM payment_links WHERE payment_links.entry_id = acc_trans.entry_id)),
-        ar.transdate, account.meta_number)
-    FROM ar JOIN entity_credit_account AS account ON account.id = ar.entity_credit_account
-    WHERE ar.id = ANY(ids)
+    SELECT pg_temp.facade_documents(
+        ARRAY(SELECT jsonb_build_object('key', ar.ponumber, 'content_hash', substring(ar.intnotes FROM 'sha256:(\w{64})'),
+                                        'native_id', ar.id::text, 'native_number', ar.invnumber, 'legal_number', ar.invnumber,
+                                        'posted', ar.approved, 'currency', ar.curr, 'booked_on', ar.transdate,
+                                        'party', account.meta_number)
+              FROM ar JOIN entity_credit_account AS account ON account.id = ar.entity_credit_account WHERE ar.id = ANY(ids)),
+        array_agg(trans_id), array_agg(entry_id))
+    FROM acc_trans  -- rows under an invoice that are linked to a payment are the payment's
+    WHERE trans_id = ANY(ids) AND NOT EXISTS (SELECT 1 FROM payment_links WHERE payment_links.entry_id = acc_trans.entry_id)
 $$;
 
 CREATE FUNCTION pg_temp.facade_read_journals(ids int[]) RETURNS SETOF jsonb LANGUAGE sql STABLE AS $$
-    SELECT pg_temp.facade_read_document(
-        jsonb_build_object('key', gl.reference, 'content_hash', substring(gl.notes FROM 'sha256:(\w{64})'), 'native_id', gl.id::text,
-                           'native_number', gl.id::text, 'legal_number', NULL, 'posted', gl.approved,
-                           'currency', coalesce(substring(gl.notes FROM 'currency:(\w{3})'), pg_temp.facade_functional_currency())),
-        ARRAY(SELECT entry_id FROM acc_trans WHERE trans_id = gl.id), gl.transdate, NULL)
-    FROM gl WHERE gl.id = ANY(ids)
+    SELECT pg_temp.facade_documents(
+        ARRAY(SELECT jsonb_build_object('key', reference, 'content_hash', substring(notes FROM 'sha256:(\w{64})'), 'native_id', id::text,
+                                        'native_number', id::text, 'legal_number', NULL, 'posted', approved, 'booked_on', transdate,
+                                        'currency', coalesce(substring(notes FROM 'currency:(\w{3})'),
+                                                             pg_temp.facade_functional_currency()))
+              FROM gl WHERE id = ANY(ids)),
+        array_agg(trans_id), array_agg(entry_id))
+    FROM acc_trans WHERE trans_id = ANY(ids)
 $$;
 
 CREATE FUNCTION pg_temp.facade_read_payments(ids int[]) RETURNS SETOF jsonb LANGUAGE sql STABLE AS $$
-    SELECT pg_temp.facade_read_document(
-        jsonb_build_object('key', split_part(payment.notes, ' ', 1), 'content_hash', substring(payment.notes FROM 'sha256:(\w{64})'),
-                           'native_id', payment.id::text, 'native_number', payment.reference, 'legal_number', NULL, 'posted', true,
-                           'currency', payment.currency),
-        ARRAY(SELECT entry_id FROM payment_links WHERE payment_id = payment.id), payment.payment_date, account.meta_number)
-    FROM payment JOIN entity_credit_account AS account ON account.id = payment.entity_credit_id
-    WHERE payment.id = ANY(ids)
+    SELECT pg_temp.facade_documents(
+        ARRAY(SELECT jsonb_build_object('key', split_part(payment.notes, ' ', 1),
+                                        'content_hash', substring(payment.notes FROM 'sha256:(\w{64})'), 'native_id', payment.id::text,
+                                        'native_number', payment.reference, 'legal_number', NULL, 'posted', true,
+                                        'currency', payment.currency, 'booked_on', payment.payment_date, 'party', account.meta_number)
+              FROM payment JOIN entity_credit_account AS account ON account.id = payment.entity_credit_id
+              WHERE payment.id = ANY(ids)),
+        array_agg(payment_id), array_agg(entry_id))
+    FROM payment_links WHERE payment_id = ANY(ids)
 $$;
 
 CREATE FUNCTION pg_temp.facade_read_notes(kind text, keys text[], ids text[]) RETURNS SETOF jsonb LANGUAGE sql STABLE AS $$
