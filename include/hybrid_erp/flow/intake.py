@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -10,7 +12,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
-from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE, CanonicalDocument, JournalEntry
+from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE, CanonicalDocument, Intercompany, JournalEntry
 from hybrid_erp.model.errors import (
     AccountNotAllowedError,
     CurrencyNotAllowedError,
@@ -75,6 +77,7 @@ class Intake:
         Raises:
             RefusedEventError: It is not acceptable; the subclass says why.
         """
+        _require_plain_text(event)
         envelope = _validated(CloudEvent, event, "")
         document_class = DOCUMENTS_BY_TYPE.get(envelope.type)
         if document_class is None:
@@ -96,25 +99,38 @@ class Intake:
 
     def _check_firm(self, document: CanonicalDocument) -> None:
         firm = self.firm
-        for code in document.legal_entities:
-            if code not in firm.region_of:
-                if code in firm.disabled_legal_entities:
-                    raise DisabledRegionError(f"The configuration of {code}'s region is wrong.", field="data.legal_entity")
-                raise UnknownLegalEntityError(f"{code} is no legal entity of the firm.", field="data.legal_entity")
-            if document.monetary is not None:
+        _check_legal_entities(firm, document)
+        if document.monetary is not None:
+            for code in document.legal_entities:
                 _check_currency(firm, code, *document.monetary)
         if isinstance(document, JournalEntry):
-            for line in document.lines:
-                if not firm.takes(line.account, document.journal_type):
-                    known = "is a subledger's control account" if line.account in firm.accounts else "is not in the canonical chart"
-                    reason = f"Account {line.account} {known}; a {document.journal_type} entry may not post to it."
-                    raise AccountNotAllowedError(reason, field="data.lines.account")
+            _check_accounts(firm, document)
         try:
             firm.booking_of(document)
-        except RefusedEventError:
-            raise
+        except RefusedEventError as refusal:
+            raise _naming(refusal, "data.") from None
         except HybridErpError as error:
             raise MalformedEventError(error.message, field="data") from error
+
+
+def _check_legal_entities(firm: Firm, document: CanonicalDocument) -> None:
+    for code in document.legal_entities:
+        if code not in firm.region_of:
+            if code in firm.disabled_legal_entities:
+                raise DisabledRegionError(f"The configuration of {code}'s region is wrong.", field="data.legal_entity")
+            raise UnknownLegalEntityError(f"{code} is no legal entity of the firm.", field="data.legal_entity")
+    pair: Intercompany | None = getattr(document, "intercompany", None)
+    if pair is not None and pair.partner not in firm.region_of and pair.partner not in firm.disabled_legal_entities:
+        # Its other half could never be accepted, and this one would wait for it for ever.
+        raise UnknownLegalEntityError(f"{pair.partner} is no legal entity of the firm.", field="data.intercompany.partner")
+
+
+def _check_accounts(firm: Firm, entry: JournalEntry) -> None:
+    for place, line in enumerate(entry.lines):
+        if not firm.takes(line.account, entry.journal_type):
+            known = "is a subledger's control account" if line.account in firm.accounts else "is not in the canonical chart"
+            reason = f"Account {line.account} {known}; a {entry.journal_type} entry may not post to it."
+            raise AccountNotAllowedError(reason, field=f"data.lines.{place}.account")
 
 
 def _check_currency(firm: Firm, code: str, currency: str, rate: Any) -> None:
@@ -138,6 +154,8 @@ def _answer(posting: Posting, result: Stored | RefusedEventError) -> IntakeAnswe
 def _validated(model: type[M], content: Any, prefix: str) -> M:
     try:
         return model.model_validate(content)
+    except RefusedEventError as refusal:
+        raise _naming(refusal, prefix) from None
     except ValidationError as error:
         first, *others = error.errors(include_url=False, include_input=False)
         cause = first.get("ctx", {}).get("error")
@@ -145,5 +163,45 @@ def _validated(model: type[M], content: Any, prefix: str) -> M:
         more = f" ({len(others)} more)" if others else ""
         reason = str(cause) if cause else first["msg"]
         raise MalformedEventError(f"{field.rstrip('.') or 'event'}: {reason}{more}.", field=field.rstrip(".")) from error
+
+
+def _naming(refusal: RefusedEventError, prefix: str) -> RefusedEventError:
+    """The refusal, with its field as the sender sees it."""
+    refusal.details["field"] = f"{prefix}{refusal.details.get('field', '')}".rstrip(".")
+    return refusal
+
+
+def _require_plain_text(event: Any) -> None:
+    """Refuse what JSON can say and no database can hold: NUL, half a surrogate pair, NaN, Infinity, nesting without end."""
+    try:
+        text = json.dumps(event, ensure_ascii=False, allow_nan=False)
+        text.encode()
+        if "\\u0000" not in text:
+            return
     except RecursionError as error:
-        raise MalformedEventError("The event is nested too deeply.", field=prefix.rstrip(".")) from error
+        raise MalformedEventError("The event is nested too deeply.", field="") from error
+    except (ValueError, TypeError):
+        pass  # the search below names the place
+    for field, value in _leaves(event, ""):
+        if isinstance(value, str) and ("\x00" in value or not _is_unicode(value)):
+            raise MalformedEventError(f"{field}: contains a character that is no text (NUL, or half a surrogate pair).", field=field)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise MalformedEventError(f"{field}: {value} is no JSON number.", field=field)
+
+
+def _leaves(content: Any, field: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(content, dict | list):
+        for name, value in content.items() if isinstance(content, dict) else enumerate(content):
+            place = f"{field}.{ascii(name).strip(chr(39))}".lstrip(".")  # a name may be what is wrong: it is shown in escapes
+            yield place, name
+            yield from _leaves(value, place)
+    else:
+        yield field, content
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

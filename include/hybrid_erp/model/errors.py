@@ -51,6 +51,7 @@ class MalformedEventError(RefusedEventError):
     """The event is not a CloudEvent of our profile, or its data does not fit the document type."""
 
     code = "malformed-event"
+    remedy = "Correct the named field at the source and send the event again."
 
 
 class UnknownTypeError(RefusedEventError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Any, Final
@@ -63,28 +64,45 @@ def _known_currency(code: str) -> str:
 def _exact(value: Any) -> Any:
     if isinstance(value, float | bool):
         raise ValueError('write the amount as a string, like "100.10": a JSON number loses cents')
+    if isinstance(value, str) and not _PLAIN_NUMBER.match(value):
+        raise ValueError('write the amount in plain digits with a point, like "100.10"')
     return value
 
 
-_AMOUNT_SCHEMA = {"type": "string", "pattern": r"^-?[0-9]{1,15}(\.[0-9]{1,6})?$", "examples": ["100.10"]}
+# Python reads more than this as a number: "1_000", "1e3", blanks around it, the digits of other scripts.
+_PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?\Z")
+
+
+def _schema(pattern: str, example: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "examples": [example]})
+
 
 Currency = Annotated[
     str, Field(min_length=3, max_length=3), AfterValidator(_known_currency), WithJsonSchema({"type": "string", "pattern": "^[A-Z]{3}$"})
 ]
 """An ISO 4217 code."""
 Amount = Annotated[
-    Decimal, BeforeValidator(_exact), Field(max_digits=21, decimal_places=6, allow_inf_nan=False), WithJsonSchema(_AMOUNT_SCHEMA)
+    Decimal,
+    BeforeValidator(_exact),
+    Field(max_digits=21, decimal_places=6, allow_inf_nan=False),
+    _schema(r"-?[0-9]{1,15}(\.[0-9]{1,6})?", "100.10"),
 ]
 """A signed amount of money; how many digits it may have is checked against the document's currency."""
-PositiveAmount = Annotated[Amount, Field(gt=0)]
+PositiveAmount = Annotated[Amount, Field(gt=0), _schema(r"(?=.*[1-9])[0-9]{1,15}(\.[0-9]{1,6})?", "100.10")]
 """An amount above zero."""
-UnsignedAmount = Annotated[Amount, Field(ge=0)]
+UnsignedAmount = Annotated[Amount, Field(ge=0), _schema(r"[0-9]{1,15}(\.[0-9]{1,6})?", "100.10")]
 """An amount of zero or more."""
 Quantity = Annotated[
-    Decimal, BeforeValidator(_exact), Field(max_digits=18, decimal_places=6, allow_inf_nan=False), WithJsonSchema(_AMOUNT_SCHEMA)
+    Decimal,
+    BeforeValidator(_exact),
+    Field(max_digits=18, decimal_places=6, allow_inf_nan=False),
+    _schema(r"-?[0-9]{1,12}(\.[0-9]{1,6})?", "7.5"),
 ]
 """A quantity, for example hours."""
 ExchangeRate = Annotated[
-    Decimal, BeforeValidator(_exact), Field(gt=0, max_digits=20, decimal_places=10, allow_inf_nan=False), WithJsonSchema(_AMOUNT_SCHEMA)
+    Decimal,
+    BeforeValidator(_exact),
+    Field(gt=0, max_digits=20, decimal_places=10, allow_inf_nan=False),
+    _schema(r"(?=.*[1-9])[0-9]{1,10}(\.[0-9]{1,10})?", "1.0842"),
 ]
 """Units of the legal entity's functional currency for one unit of the document's currency."""

@@ -82,9 +82,7 @@ class PostingRules(BaseModel):
 
 
 def _with_functional(line: BookingLine, functional: Decimal) -> BookingLine:
-    return BookingLine(
-        line.account, line.amount, functional, line.dimensions, line.party, line.tax_code, line.tax_base, line.description
-    )
+    return BookingLine(line.account, line.amount, functional, line.dimensions, line.party, line.tax_code, line.tax_base, line.description)
 
 
 def _lines(rule: LineRule, document: CanonicalDocument) -> Sequence[BookingLine]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 import anyio
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Path, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -30,6 +30,8 @@ MAX_BATCH: Final = 1000
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 #: Threads for our own blocking work, apart from the pool that Airflow's routes and heartbeats share.
 THREADS: Final = 8
+#: Visible ASCII, as the envelope allows it.
+CORRELATION_ID: Final = r"^[\x21-\x7e]+$"
 
 T = TypeVar("T")
 
@@ -90,12 +92,14 @@ def _add_routes(api: FastAPI, run: Callable[[Callable[[Facade], Any]], Awaitable
         if isinstance(body, Response):
             return body
         try:
-            content = json.loads(body)
+            content = json.loads(body, object_pairs_hook=_without_repetition, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             return problem_response("malformed-json", 400, f"The body is no JSON: {error}.", "Send application/cloudevents+json in UTF-8.")
         events = content if isinstance(content, list) else [content]
         if len(events) > MAX_BATCH:
-            return problem_response("batch-too-large", 413, f"{len(events)} events; a batch holds up to {MAX_BATCH}.", "Send smaller batches.")
+            return problem_response(
+                "batch-too-large", 413, f"{len(events)} events; a batch holds up to {MAX_BATCH}.", "Send smaller batches."
+            )
         answers = await run(lambda facade: _take(facade, events, sender))
         if isinstance(content, list):
             return JSONResponse({"answers": [_view(answer) for answer in answers]}, 202 if _any_accepted(answers) else 200)
@@ -110,7 +114,7 @@ def _add_routes(api: FastAPI, run: Callable[[Callable[[Facade], Any]], Awaitable
         return JSONResponse(jsonable_encoder(found))
 
     @api.get("/v1/trace/{correlation_id:path}")
-    async def trace(correlation_id: str) -> Any:
+    async def trace(correlation_id: Annotated[str, Path(pattern=CORRELATION_ID, max_length=500)]) -> Any:
         """Every step of everything with this correlation id, across all systems."""
         steps = await run(lambda facade: facade.reader.trace(correlation_id))
         if not steps:
@@ -138,12 +142,30 @@ def _add_routes(api: FastAPI, run: Callable[[Callable[[Facade], Any]], Awaitable
     async def health() -> Any:
         """Whether postings can be taken, how many are where, and what is wrong in the configuration."""
         counts = await run(lambda facade: facade.reader.counts())
-        return {"status": "healthy", "version": __version__, "postings": counts, "problems": await run(lambda facade: list(facade.problems))}
+        return {
+            "status": "healthy",
+            "version": __version__,
+            "postings": counts,
+            "problems": await run(lambda facade: list(facade.problems)),
+        }
 
     @api.get("/openapi.json")
     async def openapi() -> Any:
         """This API, described."""
         return api.openapi()
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Two fields of one name: readers differ in which one counts, so neither does."""
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the field {next(name for name in names if names.count(name) > 1)!a} is there twice")
+    return content
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
 
 
 async def _body(request: Request) -> bytes | Response:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fastapi import Request
-from fastapi.exceptions import HTTPException, RequestValidationError
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from hybrid_erp.model.errors import (
     DocumentConflictError,
@@ -35,7 +36,14 @@ def problem_of(error: HybridErpError, status: int) -> dict[str, Any]:
 
 def problem_response(code: str, status: int, detail: str, remedy: str, **headers: str) -> JSONResponse:
     """The answer to a request that never became an event."""
-    content = {"type": f"urn:hybrid-erp:problem:{code}", "title": detail, "status": status, "detail": detail, "code": code, "remedy": remedy}
+    content = {
+        "type": f"urn:hybrid-erp:problem:{code}",
+        "title": detail,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "remedy": remedy,
+    }
     return JSONResponse(content, status, headers=headers, media_type=MEDIA_TYPE)
 
 

@@ -46,7 +46,14 @@ def _breaks(
     for keyword in ("type", "pattern", "const", "default", "format"):
         if keyword in new and old.get(keyword) != new[keyword]:
             yield f"{path}: {keyword} was {old.get(keyword)}, is {new[keyword]}"
-    for keyword, narrower in (("maxLength", min), ("maxItems", min), ("maximum", min), ("minLength", max), ("minItems", max), ("minimum", max)):
+    for keyword, narrower in (
+        ("maxLength", min),
+        ("maxItems", min),
+        ("maximum", min),
+        ("minLength", max),
+        ("minItems", max),
+        ("minimum", max),
+    ):
         if keyword in new and (keyword not in old or narrower(old[keyword], new[keyword]) == new[keyword] != old[keyword]):
             yield f"{path}: {keyword} was {old.get(keyword)}, is {new[keyword]}"
     for keyword in ("items", "additionalProperties"):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from hybrid_erp.model.errors import MalformedEventError
 from hybrid_erp.model.money import Amount, has_too_many_digits
@@ -49,6 +50,17 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 """A name for people."""
 Code = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^\S+$")]
 """A short code without blanks: a dimension's value, a role, a category, a tax code."""
+
+
+def _calendar_day(value: Any) -> Any:
+    if type(value) is date or (isinstance(value, str) and _DAY.match(value)):
+        return value
+    raise ValueError('write the day as a string, like "2026-03-05"')
+
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+Day = Annotated[date, BeforeValidator(_calendar_day)]
+"""A calendar day. A number is refused: it would be read as seconds since 1970."""
 
 
 class Value(BaseModel):
@@ -120,7 +132,7 @@ class CanonicalDocument(BaseModel):
     kind: ClassVar[PostingKind]
 
     number: DocumentNumber = Field(description="The source's own document number: with the version, the business key.")
-    version: Annotated[int, Field(ge=1, le=1_000_000)] = Field(default=1, description="Which state of the document this is.")
+    version: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] = Field(default=1, description="Which state of the document this is.")
 
     @property
     def legal_entities(self) -> tuple[str, ...]:
@@ -204,4 +216,3 @@ def project_key(project: str) -> str:
 def customer_key(customer: str) -> str:
     """The routing key of what belongs to a customer and no project."""
     return f"customer:{customer}"
-

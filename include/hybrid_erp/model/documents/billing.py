@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from hybrid_erp.model.documents.base import (
     NO_DIMENSIONS,
     Code,
+    Day,
     Dependency,
     Dimensions,
     DocumentNumber,
@@ -48,8 +49,8 @@ class _CustomerDocument(EntityDocument):
     customer: DocumentNumber
     project: DocumentNumber | None = None
     series: Code = Field(default="main", description="The number series that the document is ordered in.")
-    issued_on: date
-    accounting_date: date
+    issued_on: Day
+    accounting_date: Day
     currency: Currency
     exchange_rate: ExchangeRate | None = None
     lines: Annotated[tuple[InvoiceLine, ...], Field(min_length=1, max_length=1000)]
@@ -89,8 +90,9 @@ class _CustomerDocument(EntityDocument):
         """What is asked of the customer is what the lines say."""
         stated = sum((line.amount for line in self.lines), ZERO) + sum((tax.amount for tax in self.tax_lines), ZERO)
         if stated != self.total:
-            raise UnbalancedEntryError(f"The lines and tax come to {stated}, the total says {self.total} {self.currency}.")
-        check_digits(self.currency, (self.total, *(line.amount for line in self.lines), *(tax.amount for tax in self.tax_lines)))
+            raise UnbalancedEntryError(f"The lines and tax come to {stated}, the total says {self.total} {self.currency}.", field="total")
+        taxes = (amount for tax in self.tax_lines for amount in (tax.base, tax.amount))
+        check_digits(self.currency, (self.total, *(line.amount for line in self.lines), *taxes))
         return self
 
 
@@ -99,7 +101,7 @@ class Invoice(_CustomerDocument):
 
     document_type: ClassVar[DocumentType] = DocumentType.INVOICE
 
-    due_on: date
+    due_on: Day
     payment_term: Code | None = None
 
 
@@ -139,7 +141,7 @@ class Payment(EntityDocument):
 
     customer: DocumentNumber
     bank_account: Code
-    accounting_date: date
+    accounting_date: Day
     currency: Currency
     exchange_rate: ExchangeRate | None = None
     amount: PositiveAmount = Field(description="What reached the bank, before charges.")
@@ -191,7 +193,8 @@ class Payment(EntityDocument):
     @model_validator(mode="after")
     def applies_no_more_than_it_brings(self) -> Self:
         """The rest is not negative."""
-        check_digits(self.currency, (self.amount, self.bank_charge, *(each.amount for each in self.applications)))
+        applied = (amount for each in self.applications for amount in (each.amount, each.discount, each.withholding))
+        check_digits(self.currency, (self.amount, self.bank_charge, *applied))
         if self.unapplied < 0:
-            raise UnbalancedEntryError(f"{-self.unapplied} {self.currency} more is applied than was received.")
+            raise UnbalancedEntryError(f"{-self.unapplied} {self.currency} more is applied than was received.", field="applications")
         return self

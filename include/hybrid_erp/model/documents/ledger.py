@@ -7,11 +7,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from hybrid_erp.model.documents.base import (
     NO_DIMENSIONS,
     Code,
+    Day,
     Dependency,
     Dimensions,
     DocumentNumber,
@@ -34,7 +35,7 @@ class LedgerDocument(EntityDocument):
 
     kind: ClassVar[PostingKind] = PostingKind.LEDGER
 
-    accounting_date: date
+    accounting_date: Day
     currency: Currency
     exchange_rate: ExchangeRate | None = None
 
@@ -121,7 +122,7 @@ class JournalEntry(LedgerDocument):
         """To the cent, in the entry's currency."""
         check_digits(self.currency, (line.signed_amount for line in self.lines))
         if (gap := sum((line.signed_amount for line in self.lines), ZERO)) != 0:
-            raise UnbalancedEntryError(f"Debits exceed credits by {gap} {self.currency}.")
+            raise UnbalancedEntryError(f"Debits exceed credits by {gap} {self.currency}.", field="lines")
         if self.intercompany and self.number != f"{self.intercompany.pair}/{self.legal_entity}":
             raise ValueError("an intercompany entry is numbered <pair>/<its legal entity>, so that each side can name the other")
         return self
@@ -214,13 +215,13 @@ class OpenItem(LedgerDocument):
 
     customer: DocumentNumber
     legal_number: DocumentNumber
-    issued_on: date
-    due_on: date
-    tax_point_on: date | None = None
+    issued_on: Day
+    due_on: Day
+    tax_point_on: Day | None = None
     original_amount: PositiveAmount
     open_amount: Amount = Field(description="Negative for an open credit memo or unapplied cash.")
-    dunning_level: Annotated[int, Field(ge=0, le=9)] = 0
-    disputed: bool = False
+    dunning_level: Annotated[int, Field(ge=0, le=9, strict=True)] = 0
+    disputed: StrictBool = False
 
     @property
     def routing_key(self) -> str | None:

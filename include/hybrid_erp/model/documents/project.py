@@ -7,11 +7,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from hybrid_erp.model.documents.base import (
     NO_DIMENSIONS,
     Code,
+    Day,
     Dependency,
     Dimensions,
     DocumentNumber,
@@ -68,8 +69,8 @@ class Project(EntityDocument):
     contract: DocumentNumber | None = None
     currency: Currency
     billing_method: BillingMethod
-    starts_on: date
-    ends_on: date | None = None
+    starts_on: Day
+    ends_on: Day | None = None
     status: ProjectStatus = ProjectStatus.ACTIVE
     contract_value: UnsignedAmount | None = None
 
@@ -112,8 +113,8 @@ class ResourceAssignment(ProjectDocument):
     task: DocumentNumber | None = None
     worker: DocumentNumber
     role: Code
-    starts_on: date
-    ends_on: date
+    starts_on: Day
+    ends_on: Day
     planned_hours: Quantity
 
     @property
@@ -129,9 +130,9 @@ class TimeEntry(ProjectDocument):
 
     task: DocumentNumber | None = None
     worker: DocumentNumber
-    worked_on: date
+    worked_on: Day
     hours: Hours
-    billable: bool = True
+    billable: StrictBool = True
     currency: Currency | None = None
     rate: UnsignedAmount | None = None
     corrects: DocumentNumber | None = Field(default=None, description="The number of the entry that this one replaces.")
@@ -161,12 +162,12 @@ class Expense(ProjectDocument):
 
     worker: DocumentNumber
     category: Code
-    accounting_date: date
+    accounting_date: Day
     currency: Currency
     exchange_rate: ExchangeRate | None = None
     amount: PositiveAmount = Field(description="What was paid, tax included.")
     tax_lines: tuple[TaxLine, ...] = ()
-    billable: bool = False
+    billable: StrictBool = False
     corrects: DocumentNumber | None = None
     dimensions: Dimensions = NO_DIMENSIONS
     description: ShortText = ""
@@ -195,7 +196,7 @@ class Expense(ProjectDocument):
     @model_validator(mode="after")
     def amounts_fit_the_currency(self) -> Self:
         """No more digits than the currency has."""
-        check_digits(self.currency, (self.amount, *(tax.amount for tax in self.tax_lines)))
+        check_digits(self.currency, (self.amount, *(amount for tax in self.tax_lines for amount in (tax.base, tax.amount))))
         return self
 
 
@@ -215,7 +216,7 @@ class Milestone(ProjectDocument):
     name: Name
     currency: Currency
     amount: PositiveAmount
-    due_on: date
+    due_on: Day
     state: MilestoneState = MilestoneState.PLANNED
 
     @property

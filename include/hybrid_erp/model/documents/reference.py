@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
-from hybrid_erp.model.documents.base import Code, Dependency, DocumentNumber, DocumentType, Name, ReferenceDocument, ShortText, Value
+from hybrid_erp.model.documents.base import Code, Day, Dependency, DocumentNumber, DocumentType, Name, ReferenceDocument, ShortText, Value
 from hybrid_erp.model.money import Currency, PositiveAmount, UnsignedAmount
 from hybrid_erp.model.ownership import LegalEntity
 
@@ -51,7 +50,7 @@ class Worker(ReferenceDocument):
     role: Code
     cost_centre: Code | None = None
     department: Code | None = None
-    active: bool = True
+    active: StrictBool = True
 
     @property
     def legal_entities(self) -> tuple[str, ...]:
@@ -74,7 +73,7 @@ class RateCard(ReferenceDocument):
 
     concerns: Concerned
     currency: Currency
-    valid_from_on: date
+    valid_from_on: Day
     rates: Annotated[tuple[Rate, ...], Field(min_length=1)]
 
     @property
@@ -108,8 +107,8 @@ class Contract(ReferenceDocument):
 
     customer: DocumentNumber
     currency: Currency
-    starts_on: date
-    ends_on: date | None = None
+    starts_on: Day
+    ends_on: Day | None = None
     lines: Annotated[tuple[ContractLine, ...], Field(min_length=1)]
 
     @property
