@@ -12,7 +12,7 @@ from tests.builders import a_journal_entry
 from tests.faults.conftest import Harness
 from tests.faults.erps import keys_in
 
-COMPANIES = [("ledgersmb-emea", "DE01", 1200, 55)]
+COMPANIES = [("ledgersmb-emea", "DE01", 600, 30), ("tryton-apac", "AU01", 120, 22)]
 
 
 @pytest.mark.timeout(600)

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 from hybrid_erp.model.booking import Booking
-from hybrid_erp.model.claim import Claim, SettledAbsent, SettledDead, SettledInDoubt, Settlement
+from hybrid_erp.model.claim import Claim, SettledAbsent, SettledDead, SettledInDoubt, SettledPosted, Settlement
 from hybrid_erp.model.delivery import Capability, ConnectorClass, FailureClass, InDoubt, Outcome, Posted, Rejected, Retry, Submission
 from hybrid_erp.model.errors import (
     ClaimLostError,
@@ -180,6 +180,20 @@ class Delivery:
                 found = [native for native in read if native.posting_id == each.claim.posting_id]
                 settlement = settlement_of_found(each.claim, each.expected, each.capability, found, each.outcome)
                 self._settle(each.claim, settlement, progress)
+                if isinstance(settlement, SettledPosted) and each.claim.attempt > 1:
+                    self._sweep(each)
+
+    def _sweep(self, sent: _Sent) -> None:
+        """Delete drafts that earlier attempts left under the key: once the posting is posted they are garbage (PROTOCOL S5)."""
+        if sent.capability.connector_class is not ConnectorClass.DRAFT:
+            return
+        document_type = sent.claim.document.document_type
+        try:
+            for native in self.connector.find(document_type, [sent.claim.posting_id]):
+                if not native.posted:
+                    self.connector.discard_draft(document_type, native.native_id)
+        except HybridErpError as error:
+            log.warning("posting %s: drafts of earlier attempts were not swept: %s", sent.claim.posting_id, error)
 
     def _settle(self, claim: Claim, settlement: Settlement, progress: Progress) -> None:
         try:

@@ -13,7 +13,7 @@ from hybrid_erp.model.mapping import Mapping
 from hybrid_erp.ports import ErpConnector
 from hybrid_erp.settings import CompanySettings, ErpSettings, Settings
 from hybrid_erp.wiring.configuration import config_folder
-from hybrid_erp.wiring.connections import conninfo
+from hybrid_erp.wiring.connections import connection, conninfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +59,22 @@ def _sql(company: Company) -> ErpConnector:
     return SqlConnector(connect, pack, company.mapping, legal_entity=company.legal_entity, expected=company.expected)
 
 
-DIALECTS: dict[str, Callable[[Company], ErpConnector]] = {"sql": _sql}
+def _tryton(company: Company) -> ErpConnector:
+    from hybrid_erp.adapters.erps.http import HttpEndpoint
+    from hybrid_erp.adapters.erps.tryton.connector import TrytonConnector
+
+    def connect(role: Role) -> HttpEndpoint:
+        found = connection(company.connection_id(role))
+        port = f":{found.port}" if found.port else ""
+        return HttpEndpoint(f"{found.schema or 'https'}://{found.host}{port}", found.login or "", found.password or "")
+
+    return TrytonConnector(
+        connect,
+        company.mapping,
+        legal_entity=company.legal_entity,
+        expected=company.expected,
+        acknowledged_warnings=company.erp.acknowledged_warnings,
+    )
+
+
+DIALECTS: dict[str, Callable[[Company], ErpConnector]] = {"sql": _sql, "tryton": _tryton}

@@ -1,0 +1,131 @@
+"""The command `hybrid-erp`: what a platform team or an auditor does outside Airflow."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from hybrid_erp.adapters.store.audit import PostgresAudit, from_json
+from hybrid_erp.adapters.store.migrate import migrate
+from hybrid_erp.adapters.store.ownership import PostgresOwnership
+from hybrid_erp.model.audit import Seal, findings
+from hybrid_erp.model.errors import HybridErpError
+from hybrid_erp.operations.establish import establish_ownership
+from hybrid_erp.settings import load_settings
+
+DSN_VARIABLE = "HYBRID_ERP_STORE_DSN"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 if all is well, 1 if something was found, 2 if it could not be done."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except HybridErpError as error:
+        print(error, file=sys.stderr)
+    except (OSError, psycopg.Error) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hybrid-erp", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def command(name: str, run: Any, help_text: str, *, store: bool = True) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help_text, description=help_text)
+        added.set_defaults(run=run)
+        if store:
+            added.add_argument("--dsn", default=os.environ.get(DSN_VARIABLE), help=f"the store's URL; default: ${DSN_VARIABLE}")
+        return added
+
+    command("migrate", _migrate, "Bring the store's schema up to date, under the migration role.")
+    for name, run, help_text in (
+        ("establish", _establish, "Write the first ownership of every configured region that has none, under the cutover role."),
+        ("check", _check, "Say what is wrong in the configuration folder."),
+    ):
+        added = command(name, run, help_text, store=name == "establish")
+        added.add_argument("--config", type=Path, default=Path(os.environ.get("HYBRID_ERP_CONFIG", "config")))
+    command("audit-seal", _seal, "Seal the audit trail now, under the delivery role.")
+    command("audit-export", _export, "Write the audit trail and its seals as JSON lines to standard output, under the reader role.")
+    verify = command("audit-verify", _verify, "Verify an exported audit trail, offline.", store=False)
+    verify.add_argument("file", type=Path)
+    verify.add_argument("--head", action="append", default=[], metavar="REGION=HASH", help="a seal's hash that was kept elsewhere")
+    return parser
+
+
+def _store(options: argparse.Namespace) -> psycopg.Connection[tuple[Any, ...]]:
+    if not options.dsn:
+        raise OSError(f"no store is named; give --dsn or set {DSN_VARIABLE}")
+    return psycopg.connect(options.dsn, autocommit=True)
+
+
+def _migrate(options: argparse.Namespace) -> int:
+    _store(options).close()
+    migrate(options.dsn)
+    print("The store's schema is up to date.")
+    return 0
+
+
+def _establish(options: argparse.Namespace) -> int:
+    with _store(options) as connection:
+        by = os.environ.get("USER", "platform-team")
+        written = establish_ownership(load_settings(options.config).regions.values(), PostgresOwnership(connection), by=by)
+    print(f"Ownership written: {written}.")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    settings = load_settings(options.config)
+    for problem in settings.problems:
+        print(problem)
+    print(f"{len(settings.regions)} regions and {len(settings.erps)} ERPs are in order, {len(settings.problems)} problems.")
+    return 1 if settings.problems else 0
+
+
+def _seal(options: argparse.Namespace) -> int:
+    with _store(options) as connection:
+        for seal in PostgresAudit(connection).seal():
+            print(f"{seal.region}={seal.seal_hash.hex()}  seal {seal.seal_no}, {seal.row_count} rows")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    with _store(options) as connection:
+        for line in PostgresAudit(connection).export():
+            print(line)
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    seals: dict[str, list[Seal]] = defaultdict(list)
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    with options.file.open(encoding="utf-8") as lines:
+        for line in lines:
+            content = json.loads(line)
+            if "seal" in content:
+                seals[content["seal"]["region"]].append(from_json(content["seal"]))
+            else:
+                rows[content["row"]["region"]].append(content["row"])
+    heads = dict(head.split("=", 1) for head in options.head)
+    found = 0
+    for region in sorted({*seals, *rows, *heads}):
+        for finding in findings(seals[region], rows[region], expected_head=heads.get(region)):
+            print(finding)
+            found += 1
+        sealed = sum(seal.row_count for seal in seals[region])
+        print(f"{region}: {len(seals[region])} seals over {sealed} rows, {len(rows[region]) - sealed} rows not sealed yet.")
+    print("The audit trail is whole." if not found else f"{found} findings: keep everything as it is and call whoever answers for the audit trail.")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
