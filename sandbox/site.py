@@ -15,12 +15,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from sandbox import airflow_parts, erps
+from sandbox.fault_proxy import FaultyLine
 from sandbox.golden import SECRETS, golden_cluster
 from sandbox.launch import Launch, Progress, launch, remove
 from sandbox.places import CHECKOUT, SANDBOX, WORK
-from sandbox.plan import Part, Plan, write_private
+from sandbox.plan import Part, Plan, Ready, write_private
 from sandbox.ports import HOST, free_ports
 from sandbox.postgres import Cluster
 
@@ -28,6 +30,16 @@ SITE_FILE = "site.json"
 
 # Role names are Airflow's: https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/auth-manager/simple/
 ROLES = {"admin": "admin", "lead": "op", "controller": "user", "viewer": "viewer"}
+
+
+class Line(NamedTuple):
+    """What stands at the end of a faulty line."""
+
+    server: str  # the name of its port
+    protocol: str
+
+
+LINES = {"ledgersmb": Line("database", "postgres"), "tryton": Line("tryton", "http")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,7 @@ class Site:
     logins: Mapping[str, str] = field(repr=False)
     keys: Mapping[str, str] = field(repr=False)  # of Airflow: JWT, Fernet, sessions
     has_airflow: bool = True
+    has_faulty_lines: bool = False  # the product reaches the ERPs through fault proxies
     config: Path = CHECKOUT / "config"
 
     @property
@@ -55,7 +68,17 @@ class Site:
         """Every Airflow Connection of the site, by its id, in Airflow's JSON form."""
         from sandbox.store_setup import store_connections
 
-        return {**erps.connections(self.cluster, self.ports, self.folder / SECRETS), **store_connections(self.cluster)}
+        database, tryton = (self.line_port(erp) for erp in LINES)
+        reached = replace(self.cluster, port=database), {**self.ports, "tryton": tryton}
+        return {**erps.connections(*reached, self.folder / SECRETS), **store_connections(self.cluster)}
+
+    def line_port(self, erp: str) -> int:
+        """The port at which the product reaches `ledgersmb` or `tryton`."""
+        return self.ports[f"{erp}_line" if self.has_faulty_lines else LINES[erp].server]
+
+    def line(self, erp: str) -> FaultyLine:
+        """The line to `ledgersmb` or `tryton`, to be disturbed; of a site with faulty lines alone."""
+        return FaultyLine(self.ports[f"{erp}_line_control"])
 
     def environment(self) -> dict[str, str]:
         """The environment of every program of the product in this site: search path, configuration, connections."""
@@ -76,6 +99,8 @@ class Site:
             self._step("store", "prepare-store", environment, after=("database",)),
             *erps.servers(self.cluster, self.ports, WORK, self.folder, plain_environment()),
         ]
+        if self.has_faulty_lines:
+            parts += [self._line_part(erp, environment) for erp in LINES]
         if self.has_airflow:
             parts += airflow_parts.parts(self.airflow_url, environment, after=("store",))
         return Plan(
@@ -86,6 +111,17 @@ class Site:
             temporary=temporary,
             secrets=(*self.logins.values(), *self.keys.values(), *erps.secret_words(self.folder / SECRETS)),
         )
+
+    def _line_part(self, erp: str, environment: dict[str, str]) -> Part:
+        line, control = self.ports[f"{erp}_line"], self.ports[f"{erp}_line_control"]
+        command = (
+            sys.executable,
+            "-m",
+            "sandbox.fault_proxy",
+            LINES[erp].protocol,
+            *map(str, (line, self.ports[LINES[erp].server], control)),
+        )
+        return Part(name=f"{erp}-line", command=command, environment=environment, ready=Ready(port=control))
 
     def _step(self, name: str, verb: str, environment: dict[str, str], *, after: tuple[str, ...] = ()) -> Part:
         command = (sys.executable, "-m", "sandbox.steps", verb, str(self.folder))
@@ -116,7 +152,7 @@ def plain_environment() -> dict[str, str]:
     return {**kept, "PATH": path, "NO_PROXY": direct, "no_proxy": direct, "PYTHONUNBUFFERED": "1"}
 
 
-def new_site(folder: Path, progress: Progress, *, airflow: bool) -> Site:
+def new_site(folder: Path, progress: Progress, *, airflow: bool, faulty_lines: bool = False) -> Site:
     """Lay out a site from the golden cluster, in the place of whatever was in that folder before."""
     remove(folder)
     folder.mkdir(parents=True)
@@ -129,13 +165,14 @@ def new_site(folder: Path, progress: Progress, *, airflow: bool) -> Site:
                 f"The golden cluster could not be copied to {folder}: {copied.stderr.strip()}. Make room on the disk and try again."
             )
         shutil.copytree(golden.secrets, folder / SECRETS)
-    names = ["database", *erps.PORTS, "airflow"]
+    names = ["database", *erps.PORTS, "airflow", *(f"{erp}_{end}" for erp in LINES for end in ("line", "line_control"))]
     site = Site(
         folder=folder,
         ports=dict(zip(names, free_ports(len(names)), strict=True)),
         logins={login: secrets.token_urlsafe(12) for login in ROLES},
         keys=airflow_parts.new_keys(),
         has_airflow=airflow,
+        has_faulty_lines=faulty_lines,
     )
     site.save()
     return site
@@ -151,9 +188,9 @@ def start(site: Site, progress: Progress, *, temporary: bool) -> Launch:
 
 
 @contextmanager
-def running_site(name: str, progress: Progress, *, airflow: bool) -> Iterator[Site]:
+def running_site(name: str, progress: Progress, *, airflow: bool, faulty_lines: bool = False) -> Iterator[Site]:
     """A site of its own for the length of a block; nothing of it is left afterwards, however the block ends."""
-    site = new_site(SANDBOX / name, progress, airflow=airflow)
+    site = new_site(SANDBOX / name, progress, airflow=airflow, faulty_lines=faulty_lines)
     launched = start(site, progress, temporary=True)
     try:
         yield site

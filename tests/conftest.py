@@ -12,13 +12,11 @@ import pytest
 
 from sandbox.site import Site, running_site
 
-SITE_FIXTURES = {"site", "running_airflow"}
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a site."""
+    """Mark what needs a site: by the fixtures that it asks for, also through others."""
     for item in items:
-        if SITE_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+        if any(name.endswith("site") or name == "running_airflow" for name in getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.site)
 
 
@@ -43,6 +41,6 @@ def site(progress: Callable[[str], None]) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def running_airflow(progress: Callable[[str], None]) -> Iterator[Site]:
-    """A whole site with Airflow, apart from the other one."""
-    with running_site(f"test-airflow-{os.getpid()}", progress, airflow=True) as running:
+    """A whole site with Airflow, apart from the other one; its lines to the ERPs can be disturbed."""
+    with running_site(f"test-airflow-{os.getpid()}", progress, airflow=True, faulty_lines=True) as running:
         yield running

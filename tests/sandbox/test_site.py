@@ -11,6 +11,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
+from sandbox.fault_proxy import Fault
 from sandbox.launch import is_guarded
 from sandbox.leftovers import programs_of
 from sandbox.ports import is_open
@@ -80,6 +81,26 @@ def test_each_login_is_let_in_and_a_wrong_password_is_not(running_airflow: Site,
 def test_airflow_reads_every_dag_file_and_plugin_without_an_error(running_airflow: Site, tokens: dict[str, str]) -> None:
     assert ask_airflow(running_airflow, "/api/v2/importErrors", tokens["admin"])["import_errors"] == []
     assert ask_airflow(running_airflow, "/api/v2/plugins/importErrors", tokens["admin"])["import_errors"] == []
+
+
+def test_the_line_to_an_erp_can_be_disturbed_and_mended(running_airflow: Site) -> None:
+    legacy, cloud = running_airflow.line("ledgersmb"), running_airflow.line("tryton")
+    url = "postgresql://{login}@{host}:{port}/{schema}".format(**running_airflow.connections()["ledgersmb_us01"])
+    port = running_airflow.connections()["tryton_us01"]["port"]
+    assert is_open(int(str(port)))
+
+    legacy.behave(Fault.CUT_BEFORE, matching="SELECT 41 + 1")
+    cloud.behave(Fault.REFUSE)
+    with psycopg.connect(url) as connection, pytest.raises(psycopg.OperationalError):
+        connection.execute("SELECT 41 + 1")
+    assert legacy.counted()[Fault.CUT_BEFORE] == 1
+    assert not is_open(int(str(port)))
+
+    legacy.behave(Fault.PASS)
+    cloud.behave(Fault.PASS)
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT 41 + 1").fetchone() == (42,)
+    assert is_open(int(str(port)))
 
 
 def test_no_secret_of_a_site_is_in_its_logs(running_airflow: Site) -> None:
