@@ -111,6 +111,15 @@ def test_a_database_that_is_no_ledgersmb_is_the_wrong_system(erp: LedgerSmbUnder
         connector.submit(a_submission(settings, an_entry("WS-1")), lambda draft_id: None)
 
 
+def test_a_session_bears_the_token_of_its_claim(erp: LedgerSmbUnderTest, connector: SqlConnector, settings: Settings) -> None:
+    submission = a_submission(settings, an_entry("TOKEN-1"))
+    connector.submit(submission, lambda draft_id: None)
+
+    query = "SELECT usename FROM pg_stat_activity WHERE application_name = %s"
+    with as_custodian(erp) as connection:
+        assert connection.execute(query, (str(submission.claim_token),)).fetchall() == [("uk01_control",)]
+
+
 def test_a_lock_out_stops_the_control_and_people_at_once_and_lets_candidate_and_run_off_pass(
     erp: LedgerSmbUnderTest, connector: SqlConnector, settings: Settings
 ) -> None:

@@ -2,10 +2,8 @@
 
 -- The fence lets a lock-out wait until every posting of this kind and role has ended; the key's lock makes a second sender of the same
 -- key wait for the first. Both end with the transaction. A collision of hashtext only makes two strangers wait for each other.
--- While it runs, the session bears the name of the claim.
 CREATE FUNCTION pg_temp.facade_lock(submission jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM set_config('application_name', submission->>'claim_token', true);
     PERFORM pg_advisory_xact_lock_shared(7001, (submission->>'fence')::int);
     PERFORM pg_advisory_xact_lock(7002, hashtext(submission->>'key'));
 END $$;

@@ -71,7 +71,7 @@ class SqlConnector:
         self._last_role = submission.role
         session = self._session(submission.role)
         try:
-            connection = session.limited(submission.deadline)
+            connection = session.claimed(submission.claim_token, submission.deadline)
         except ErpUnavailableError as error:
             return Retry(FailureClass.TRANSIENT, error.message, error.retry_after_seconds, nothing_sent=True)
         statement = self._pack.operation(submission.document.document_type).submit

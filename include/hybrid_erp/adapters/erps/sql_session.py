@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
+from uuid import UUID
 
 import psycopg
 
@@ -21,9 +22,12 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 #: No posting takes longer; a statement that does is stuck, and the server ends it.
 STATEMENT_SECONDS_MAX: Final = 10.0
 
-# A time-out takes effect on the statements after the one that sets it, so it is set before a posting, not inside its function.
-SET_LIMITS: Final = """
-    SELECT set_config('statement_timeout', %(milliseconds)s, false), set_config('lock_timeout', %(milliseconds)s, false),
+# The session bears the claim's token before it is sent anything of the claim, so that whoever finds no such session knows that nothing can
+# come any more (PROTOCOL S7). A time-out takes effect on later statements only, so it cannot be set inside a posting's function.
+SET_CLAIM: Final = """
+    SELECT set_config('application_name', %(token)s, false),
+           set_config('statement_timeout', %(milliseconds)s, false),
+           set_config('lock_timeout', %(milliseconds)s, false),
            set_config('idle_in_transaction_session_timeout', %(milliseconds)s, false)
 """
 
@@ -39,6 +43,7 @@ class SqlSession:
         self._line: socket.socket | None = None
         self._cutter: threading.Timer | None = None
         self._deadline: float | None = None
+        self._token: UUID | None = None
         self._limit_seconds = 0.0
         self._cut = threading.Event()
         self.identity: ErpIdentity | None = None
@@ -65,8 +70,10 @@ class SqlSession:
         assert self._connection is not None
         return self._connection
 
-    def limited(self, deadline: float) -> Connection:
-        """A connection whose statements end before the deadline; seen alive if anything had to be set on it.
+    def claimed(self, token: UUID, deadline: float) -> Connection:
+        """A connection that bears the claim's token and whose statements end before its deadline.
+
+        Seen alive by the round trip that sets them, once for all postings of a claim.
 
         Raises:
             LeaseTooShortError: Too little is left to begin.
@@ -76,8 +83,8 @@ class SqlSession:
         left = deadline - boot_clock() - LEASE_MARGIN_SECONDS / 2
         if left <= 0:
             raise LeaseTooShortError("Too little of the lease is left to send.")
-        if deadline != self._deadline or left < self._limit_seconds:
-            connection = self._limit(connection, deadline, left)
+        if (token, deadline) != (self._token, self._deadline) or left < self._limit_seconds:
+            connection = self._bear(connection, token, deadline, left)
             self._cut_at(deadline, left)
         return connection
 
@@ -90,7 +97,7 @@ class SqlSession:
         if self._connection is not None:
             with suppress(psycopg.Error):
                 self._connection.close()
-        self._connection = self._line = self._cutter = self._deadline = self.identity = None
+        self._connection = self._line = self._cutter = self._deadline = self._token = self.identity = None
 
     def _open(self) -> None:
         self._cut = threading.Event()
@@ -123,22 +130,23 @@ class SqlSession:
                 f"version {found.version}, answers."
             )
 
-    def _limit(self, connection: Connection, deadline: float, left: float) -> Connection:
-        """Set the limits; the round trip also shows whether the connection is alive, and a dead one is replaced once."""
+    def _bear(self, connection: Connection, token: UUID, deadline: float, left: float) -> Connection:
+        """Set token and limits; a connection that this shows to be dead is replaced once."""
         self._limit_seconds = min(left / 2, STATEMENT_SECONDS_MAX)  # half: the limit need not be set anew for each posting of a batch
-        terms = {"milliseconds": str(max(1, int(self._limit_seconds * 1000)))}
+        terms = {"token": str(token), "milliseconds": str(max(1, int(self._limit_seconds * 1000)))}
         try:
-            connection.execute(SET_LIMITS, terms)
+            connection.execute(SET_CLAIM, terms)
         except psycopg.Error as error:
             self.close()
             if boot_clock() > deadline - LEASE_MARGIN_SECONDS:
                 raise ErpUnavailableError(f"{self._expected.database} does not answer.") from error
             connection = self.connection()
             try:
-                connection.execute(SET_LIMITS, terms)
+                connection.execute(SET_CLAIM, terms)
             except psycopg.Error as error:
                 self.close()
                 raise ErpUnavailableError(f"{self._expected.database}: the connection ends as soon as it begins.") from error
+        self._token = token
         return connection
 
     def _cut_at(self, deadline: float, seconds: float) -> None:

@@ -36,7 +36,6 @@ def native_submission(submission: Submission, pack: SqlPack, mapping: Mapping) -
     content: dict[str, Any] = {
         "key": submission.key,
         "content_hash": submission.content_hash,
-        "claim_token": str(submission.claim_token),
         "document_type": document.document_type,
         "number": document.number,
         "version": document.version,
