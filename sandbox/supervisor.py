@@ -173,11 +173,13 @@ class Supervision:
     def stop_all(self) -> None:
         """Ask the servers to end, end what does not, then run the closing steps."""
         self.say("stopping")
+        asked_at = time.monotonic()
         for running in self.running.values():
             self.signal_group(running, signal.SIGTERM)
         for running in self.running.values():
+            left_seconds = asked_at + running.part.grace_seconds - time.monotonic()
             try:
-                running.program.wait(timeout=max(0.1, running.part.grace_seconds))
+                running.program.wait(timeout=max(0.1, left_seconds))
             except subprocess.TimeoutExpired:
                 self.signal_group(running, signal.SIGKILL)
             end(self.plan.folder, part=running.part.name)
