@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
 from uuid import UUID
 
+from fastapi import HTTPException
+
+from hybrid_erp.model.claim import Claim, Settlement
 from hybrid_erp.model.delivery import (
     Capability,
     ConnectorClass,
@@ -18,8 +23,9 @@ from hybrid_erp.model.delivery import (
     Submission,
 )
 from hybrid_erp.model.documents import DocumentType
-from hybrid_erp.model.errors import ErpUnavailableError
-from hybrid_erp.ports import KeepDraft
+from hybrid_erp.model.errors import ClaimLostError, ErpUnavailableError, RefusedEventError
+from hybrid_erp.model.posting import Posting
+from hybrid_erp.ports import DueQueue, KeepDraft, Stored
 
 
 @dataclass
@@ -81,3 +87,111 @@ class FakeErp:
     def _up(self) -> None:
         if self.down:
             raise ErpUnavailableError("the fake ERP is down", 1)
+
+
+@dataclass
+class FakeSettlements:
+    """What workers wrote down, in memory; a lost claim is refused as the store refuses it."""
+
+    settled: list[tuple[Claim, Settlement]] = field(default_factory=list)
+    given_back: list[Claim] = field(default_factory=list)
+    drafts: dict[UUID, str] = field(default_factory=dict)
+    accounting_dates: list[tuple[UUID, date]] = field(default_factory=list)
+    lost: set[UUID] = field(default_factory=set)
+    """Postings whose claim another worker holds by now."""
+
+    def settle(self, claim: Claim, settlement: Settlement) -> None:
+        self._require(claim)
+        self.settled.append((claim, settlement))
+
+    def give_back(self, claim: Claim) -> None:
+        self._require(claim)
+        self.given_back.append(claim)
+
+    def keep_draft(self, claim: Claim, draft_id: str) -> None:
+        self._require(claim)
+        if self.drafts.setdefault(claim.posting_id, draft_id) != draft_id:
+            raise ClaimLostError("another draft is stored")
+
+    def forget_draft(self, claim: Claim, draft_id: str) -> None:
+        self._require(claim)
+        del self.drafts[claim.posting_id]
+
+    def keep_accounting_date(self, claim: Claim, accounting_on: date) -> None:
+        self._require(claim)
+        self.accounting_dates.append((claim.posting_id, accounting_on))
+
+    def of(self, claim: Claim) -> list[Settlement]:
+        """What was settled for a claim."""
+        return [settlement for settled, settlement in self.settled if settled == claim]
+
+    def _require(self, claim: Claim) -> None:
+        if claim.posting_id in self.lost:
+            raise ClaimLostError(f"{claim.posting_id} is another worker's")
+
+
+@dataclass(frozen=True)
+class FakeQueue:
+    """A queue of one company."""
+
+    legal_entity: str = "DE01"
+
+
+@dataclass
+class FakeOutbox:
+    """Claims that were made before; each is given out once."""
+
+    waiting: list[Claim] = field(default_factory=list)
+    legal_entities: tuple[str, ...] = ("DE01",)
+
+    def due(self, erp: str) -> Sequence[DueQueue]:
+        return [FakeQueue(each) for each in self.legal_entities if any(claim.legal_entity == each for claim in self.waiting)]
+
+    def claim(self, erp: str, queue: DueQueue, *, limit: int, lease_seconds: float) -> Sequence[Claim]:
+        taken = [claim for claim in self.waiting if claim.legal_entity == queue.legal_entity][:limit]
+        self.waiting = [claim for claim in self.waiting if claim not in taken]
+        return taken
+
+
+@dataclass
+class FakeIntakeStore:
+    """Keeps postings in memory by key."""
+
+    postings: dict[UUID, Posting] = field(default_factory=dict)
+
+    def accept(self, postings: Sequence[Posting], *, accepted_by: str) -> Sequence[Stored | RefusedEventError]:
+        answers = []
+        for posting in postings:
+            answers.append(Stored(posting.posting_id, new=posting.posting_id not in self.postings))
+            self.postings.setdefault(posting.posting_id, posting)
+        return answers
+
+
+@dataclass
+class FakeLogin:
+    """Who is signed in, by a switch."""
+
+    signed_in: bool = True
+    may_read: bool = True
+    may_send: bool = True
+
+    @property
+    def reader(self) -> Callable[..., Any]:
+        def reader() -> None:
+            self._require(self.may_read)
+
+        return reader
+
+    @property
+    def sender(self) -> Callable[..., Any]:
+        def sender() -> str:
+            self._require(self.may_send)
+            return "billing-system"
+
+        return sender
+
+    def _require(self, right: bool) -> None:
+        if not self.signed_in:
+            raise HTTPException(401, "Nobody is signed in.")
+        if not right:
+            raise HTTPException(403, "The right is missing.")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
 from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE
 from hybrid_erp.web.schemas import FOLDER, breaks, broken_promises, committed_schemas, schema_of, write_schemas
