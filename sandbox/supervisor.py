@@ -20,10 +20,10 @@ from pathlib import Path
 from sandbox.leftovers import adopt_orphans, end, marks
 from sandbox.plan import Part, Plan, Ready, write_private
 from sandbox.readiness import is_ready
+from sandbox.report import Report
 
 STAY = "stay"
 PIDS_FILE = "pids.json"
-LOG_LINES_SHOWN = 15
 
 
 class PartFailedError(Exception):
@@ -63,17 +63,20 @@ class Supervision:
     asked_to_stop: threading.Event = field(default_factory=threading.Event)
     running: dict[str, Running] = field(default_factory=dict)
     restarts: int = 0
-    began_at: float = field(default_factory=time.monotonic)
-    speaking: threading.Lock = field(default_factory=threading.Lock)
+    report: Report = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Report on the plan."""
+        self.report = Report(self.plan)
 
     def run(self) -> int:
         """Start, watch, stop; 0 unless a part failed."""
         try:
             self.start_all()
-            self.say("up")
+            self.report.say("up")
             self.watch()
         except PartFailedError as failure:
-            self.say("failed", part=failure.part, why=failure.why, log=self.last_lines(failure.part))
+            self.report.say("failed", part=failure.part, why=failure.why, log=self.report.last_lines(failure.part))
             return 1
         except StoppedError:
             return 0
@@ -98,7 +101,7 @@ class Supervision:
                     ready.add(running.part.name)
                     if running.part.ready is None:
                         del self.running[running.part.name]
-                    self.say("ready", part=running.part.name, seconds=round(time.monotonic() - running.started_at, 1))
+                    self.report.say("ready", part=running.part.name, seconds=round(time.monotonic() - running.started_at, 1))
             self.bury()
             time.sleep(0.05)
 
@@ -125,7 +128,7 @@ class Supervision:
         if part.ready is not None:
             threading.Thread(target=running.look, args=(part.ready,), daemon=True).start()
         if part.relayed:
-            threading.Thread(target=self.relay, args=(program,), daemon=True).start()
+            threading.Thread(target=self.report.relay, args=(program,), daemon=True).start()
         self.write_pids()
 
     def has_come_up(self, running: Running) -> bool:
@@ -157,7 +160,7 @@ class Supervision:
         part, self.restarts = running.part, self.restarts + 1
         if self.restarts > self.plan.restarts_max:
             raise PartFailedError(part.name, f"it ended with {_in_words(code)}, and {self.plan.restarts_max} restarts did not help")
-        self.say("restart", part=part.name, why=_in_words(code))
+        self.report.say("restart", part=part.name, why=_in_words(code))
         end(self.plan.folder, part=part.name)
         self.start(part)
 
@@ -172,7 +175,7 @@ class Supervision:
 
     def stop_all(self) -> None:
         """Ask the servers to end, end what does not, then run the closing steps."""
-        self.say("stopping")
+        self.report.say("stopping")
         asked_at = time.monotonic()
         for running in self.running.values():
             self.signal_group(running, signal.SIGTERM)
@@ -188,35 +191,12 @@ class Supervision:
                 self.start(part)
                 self.running[part.name].program.wait(timeout=part.patience_seconds)
             except (PartFailedError, subprocess.TimeoutExpired) as error:
-                self.say("progress", line=f"{part.name} failed ({error}); ended without it")
+                self.report.say("progress", line=f"{part.name} failed ({error}); ended without it")
 
     def signal_group(self, running: Running, number: signal.Signals) -> None:
         """Signal a part and the children in its session."""
         with suppress(ProcessLookupError):
             os.killpg(running.program.pid, number)
-
-    # Telling
-
-    def say(self, event: str, **details: object) -> None:
-        """Tell the launcher, if it is still there, and the log in any case."""
-        at_seconds = round(time.monotonic() - self.began_at, 1)
-        line = json.dumps({"event": event, "at_seconds": at_seconds, **details})
-        with self.speaking:
-            print(line, file=sys.stderr, flush=True)
-            with suppress(BrokenPipeError):
-                print(line, flush=True)
-
-    def relay(self, program: subprocess.Popen[str]) -> None:
-        """Pass on the lines of a part as progress."""
-        assert program.stdout is not None
-        for line in program.stdout:
-            self.say("progress", line=line.rstrip())
-
-    def last_lines(self, part: str) -> list[str]:
-        """The end of a part's log, without secrets."""
-        log = self.plan.logs / f"{part}.log"
-        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-        return [_redacted(line, self.plan.secrets) for line in lines if line.strip()][-LOG_LINES_SHOWN:]
 
     def write_pids(self) -> None:
         """Say who is who, for people and for tests that end one part on purpose."""
@@ -226,12 +206,6 @@ class Supervision:
 
 def _in_words(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-
-
-def _redacted(line: str, secrets: tuple[str, ...]) -> str:
-    for secret in secrets:
-        line = line.replace(secret, "***")
-    return line
 
 
 def _listen_to_launcher(asked_to_stop: threading.Event) -> None:
