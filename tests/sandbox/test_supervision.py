@@ -233,3 +233,13 @@ def test_a_temporary_folder_goes_with_its_programs(folder: Path) -> None:
     running.stop()
 
     assert not folder.exists()
+
+
+def test_a_temporary_folder_goes_also_when_its_launcher_was_killed(folder: Path) -> None:
+    a_plan(folder, temporary=True).save()
+    with subprocess.Popen([sys.executable, "-c", LAUNCHER, str(folder)], stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "up\n"
+        program.kill()
+
+    assert eventually(lambda: not folder.exists())
