@@ -74,6 +74,14 @@ KeepDraft = Callable[[str], None]
 """Stores the native id of a draft before it is posted. Raises ClaimLostError if the claim is no longer ours: then touch nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Something that an ERP holds under one of our numbers."""
+
+    number: str
+    native_id: str
+
+
 class ErpConnector(Protocol):
     """One company of one ERP, as the core sees it. Used by one thread at a time."""
 
@@ -103,6 +111,9 @@ class ErpConnector(Protocol):
 
     def discard_draft(self, document_type: DocumentType, native_id: str) -> bool:
         """Delete a draft by id. True if it is certainly gone, False if it had been posted."""
+
+    def held(self, document_type: DocumentType) -> Sequence[Held]:
+        """Customers or projects that the ERP holds under our numbers, whoever entered them; empty for every other type."""
 
     def close(self) -> None:
         """End the session."""

@@ -8,6 +8,7 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from hybrid_erp.adapters.store.migrate import migrate
 from hybrid_erp.adapters.store.ownership import PostgresOwnership
 from hybrid_erp.model.audit import Seal, findings
 from hybrid_erp.model.errors import HybridErpError
+from hybrid_erp.operations.adopt import adopt_master_data
 from hybrid_erp.operations.establish import establish_ownership
 from hybrid_erp.settings import load_settings
 
@@ -54,6 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     ):
         added = command(name, run, help_text, store=name == "establish")
         added.add_argument("--config", type=Path, default=Path(os.environ.get("HYBRID_ERP_CONFIG", "config")))
+    adopt = command("adopt", _adopt, "Enter the customers and projects that an ERP holds into the crosswalk.", store=False)
+    adopt.add_argument("erp", nargs="*", help="default: every configured ERP")
     command("audit-seal", _seal, "Seal the audit trail now, under the delivery role.")
     command("audit-export", _export, "Write the audit trail and its seals as JSON lines to standard output, under the reader role.")
     verify = command("audit-verify", _verify, "Verify an exported audit trail, offline.", store=False)
@@ -80,6 +84,21 @@ def _establish(options: argparse.Namespace) -> int:
         by = os.environ.get("USER", "platform-team")
         written = establish_ownership(load_settings(options.config).regions.values(), PostgresOwnership(connection), by=by)
     print(f"Ownership written: {written}.")
+    return 0
+
+
+def _adopt(options: argparse.Namespace) -> int:
+    from hybrid_erp.adapters.store.crosswalk import PostgresCrosswalk
+    from hybrid_erp.wiring.configuration import settings
+    from hybrid_erp.wiring.connectors import connector
+    from hybrid_erp.wiring.delivery import store_connection
+
+    with store_connection("delivery") as connection:
+        for erp in options.erp or settings().erps:
+            for legal_entity in settings().erps[erp].companies:
+                with closing(connector(settings(), erp, legal_entity)) as company:
+                    adopted = adopt_master_data(erp, legal_entity, company, PostgresCrosswalk(connection))
+                print(f"{erp} {legal_entity}: " + ", ".join(f"{count} {name}s" for name, count in adopted.items()), flush=True)
     return 0
 
 

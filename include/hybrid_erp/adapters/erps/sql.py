@@ -21,7 +21,7 @@ from hybrid_erp.model.delivery import ErpIdentity, FailureClass, NativeDocument,
 from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.errors import ErpUnavailableError, UnbalancedEntryError, UnmappedError
 from hybrid_erp.model.mapping import Mapping
-from hybrid_erp.ports import KeepDraft
+from hybrid_erp.ports import Held, KeepDraft
 
 Connect = Callable[[Role], Connection]
 """Opens a connection with the credential of a role. It must end by itself (`connect_timeout`) and never reconnect."""
@@ -90,6 +90,13 @@ class SqlConnector:
         """What the ERP has booked, in one query."""
         return self._documents(self._pack.operation(document_type).read, {"ids": list(native_ids)})
 
+    def held(self, document_type: DocumentType) -> Sequence[Held]:
+        """What the ERP holds under our numbers, whoever entered it."""
+        statement = self._pack.operation(document_type).held if document_type in self.capabilities else None
+        if statement is None:
+            return []
+        return [Held(str(number), str(native_id)) for number, native_id in self._rows(statement, {})]
+
     def discard_draft(self, document_type: DocumentType, native_id: str) -> bool:
         """There are no drafts: what is named was posted."""
         return False
@@ -105,10 +112,12 @@ class SqlConnector:
         return self._sessions[role]
 
     def _documents(self, statement: str, terms: dict[str, list[str]]) -> list[NativeDocument]:
+        values = (row[0] for row in self._rows(statement, terms))
+        return list(native_documents(values, legal_entity=self._legal_entity, pack=self._pack, mapping=self._mapping))
+
+    def _rows(self, statement: str, terms: dict[str, list[str]]) -> list[tuple[Any, ...]]:
         try:
-            rows: list[tuple[Any, ...]] = self._session(self._last_role).connection().execute(statement.encode(), terms).fetchall()
+            return self._session(self._last_role).connection().execute(statement.encode(), terms).fetchall()
         except psycopg.Error as error:
             message = error.diag.message_primary or (str(error).splitlines() or ["no answer"])[0]
             raise ErpUnavailableError(f"{self._expected.database} cannot be read: {message}") from error
-        values = (row[0] for row in rows)
-        return list(native_documents(values, legal_entity=self._legal_entity, pack=self._pack, mapping=self._mapping))

@@ -29,6 +29,7 @@ class Operation(_PackModel):
     submit: Statement = Field(description="One transaction of its own; takes %(submission)s, answers with the native id.")
     find: Statement = Field(description="Takes %(keys)s; one JSON value for each document.")
     read: Statement = Field(description="Takes %(ids)s; one JSON value for each document.")
+    held: Statement | None = Field(default=None, description="Everything that is there already: our number, native id.")
 
     @model_validator(mode="after")
     def statements_name_their_parameter(self) -> Self:

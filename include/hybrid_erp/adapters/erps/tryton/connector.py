@@ -15,7 +15,7 @@ from hybrid_erp.adapters.erps.tryton.capabilities import CAPABILITIES
 from hybrid_erp.adapters.erps.tryton.client import RefusedError
 from hybrid_erp.adapters.erps.tryton.directory import ReferenceRefusedError
 from hybrid_erp.adapters.erps.tryton.failures import before_posting, reason_of
-from hybrid_erp.adapters.erps.tryton.master_data import MODELS, MasterDataWriter, find_master_data, read_master_data
+from hybrid_erp.adapters.erps.tryton.master_data import MODELS, MasterDataWriter, find_master_data, held_master_data, read_master_data
 from hybrid_erp.adapters.erps.tryton.posting import Poster, to_draft
 from hybrid_erp.adapters.erps.tryton.reading import INVOICE, MOVE, Reader
 from hybrid_erp.adapters.erps.tryton.session import TrytonSession
@@ -34,9 +34,9 @@ from hybrid_erp.model.delivery import (
     Submission,
 )
 from hybrid_erp.model.documents import DocumentType
-from hybrid_erp.model.errors import ErpUnavailableError, UnbalancedEntryError
+from hybrid_erp.model.errors import ErpUnavailableError, UnbalancedEntryError, UnmappedError
 from hybrid_erp.model.mapping import Mapping
-from hybrid_erp.ports import KeepDraft
+from hybrid_erp.ports import Held, KeepDraft
 
 Connect = Callable[[Role], HttpEndpoint]
 """Where the company answers, with the credential of a role."""
@@ -76,7 +76,6 @@ class TrytonConnector:
         Raises:
             WrongSystemError: Another system answers; nothing was sent.
             LeaseTooShortError: Too little of the lease is left.
-            UnmappedError: The mapping lacks a counterpart; nothing was sent.
         """
         try:
             if submission.booking is not None:
@@ -92,6 +91,8 @@ class TrytonConnector:
                 return self._save(session, submission)
             poster = Poster(session.directory, self._mapping, self._acknowledged)
             return poster.submit(submission, submission.booking, keep_draft)
+        except UnmappedError as error:
+            return Rejected(FailureClass.MAPPING_GAP, error.message)
         except (NothingSentError, UnansweredError, RefusedError) as error:  # while it was asked who it is
             outcome = before_posting(error)
             return Retry(outcome.failure, outcome.message, nothing_sent=True) if isinstance(outcome, Retry | Rejected) else outcome
@@ -122,6 +123,13 @@ class TrytonConnector:
             for model, ids in by_model.items():
                 found.extend(reader.with_ids(model, ids) if model in {INVOICE, MOVE} else read_master_data(session.client, model, ids))
             return found
+
+    def held(self, document_type: DocumentType) -> Sequence[Held]:
+        """What Tryton holds under our numbers, whoever entered it."""
+        with _reading():
+            session = self._session(self._last_role)
+            session.require_identity()
+            return list(held_master_data(session.client, document_type))
 
     def discard_draft(self, document_type: DocumentType, native_id: str) -> bool:
         """Delete a draft by its id; its state afterwards decides what is answered."""

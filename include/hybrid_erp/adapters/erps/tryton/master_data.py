@@ -6,7 +6,6 @@ A later version of a customer or project changes the record that is there, and l
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,11 +13,12 @@ from typing import Final
 from hybrid_erp.adapters.erps.tryton.client import RefusedError, TrytonClient
 from hybrid_erp.adapters.erps.tryton.directory import Directory, ReferenceRefusedError
 from hybrid_erp.adapters.erps.tryton.text import key_pattern, mark, read_mark
-from hybrid_erp.adapters.erps.tryton.values import Row, as_date
+from hybrid_erp.adapters.erps.tryton.values import Row, as_date, begins_with
 from hybrid_erp.model.delivery import FailureClass, NativeDocument, Submission
 from hybrid_erp.model.documents import CanonicalDocument, Customer, DocumentType, Project, ProjectTask, TimeEntry
 from hybrid_erp.model.documents.project import ProjectStatus
 from hybrid_erp.model.mapping import Mapping
+from hybrid_erp.ports import Held
 
 PARTY: Final = "party.party"
 WORK: Final = "project.work"
@@ -148,7 +148,7 @@ class MasterDataWriter:
 
     def _works(self, kind: str, number: str, parent: int | None = None) -> list[Row]:
         """Projects or tasks whose name begins with the number, the oldest first."""
-        begins = re.sub(r"([\\%_])", r"\\\1", f"{number} ") + "%"
+        begins = begins_with(f"{number} ")
         domain = [["type", "=", kind], ["name", "like", begins], ["company", "=", self.directory.company]]
         domain += [["parent", "=", parent]] if parent is not None else []
         return self._client.search(WORK, domain, ["comment"], order=[["id", "ASC"]])
@@ -161,6 +161,16 @@ class MasterDataWriter:
     def _marks_of(self, model: str, record: int) -> str:
         rows = self._client.search(model, [["id", "=", record]], [_MARKS[model]])
         return "\n".join(text for row in rows for text in _texts(model, row))
+
+
+def held_master_data(client: TrytonClient, document_type: DocumentType) -> Iterator[Held]:
+    """Customers by party code, projects by the number that begins their name. Raises as the client's search."""
+    if document_type is DocumentType.CUSTOMER:
+        for row in client.search(PARTY, [["code", "!=", None]], ["code"]):
+            yield Held(str(row["code"]), f"{PARTY},{row['id']}")
+    if document_type is DocumentType.PROJECT:
+        for row in client.search(WORK, [["type", "=", "project"]], ["name"]):
+            yield Held(str(row["name"]).partition(" ")[0], f"{WORK},{row['id']}")
 
 
 def find_master_data(client: TrytonClient, model: str, keys: Sequence[str]) -> Iterator[NativeDocument]:
