@@ -57,6 +57,7 @@ class TrytonServer:
             f"--timeout={REQUEST_SECONDS_MAX}",
             "--limit-request-line=8190",  # a domain that asks for many keys at once is long
             "--keep-alive=5",
+            "--no-control-socket",  # it is one file in the home directory, for all servers of this machine
             "--access-logfile=/dev/null",
             "trytond.application:app",
         ]

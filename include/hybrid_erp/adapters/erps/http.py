@@ -139,6 +139,8 @@ class HttpSession:
             content = answer.read(ANSWER_BYTES_MAX + 1)
             if len(content) > ANSWER_BYTES_MAX:
                 raise http.client.HTTPException("the answer is too large")
+            if answer.length:  # reading up to a number of bytes does not notice an end that comes too early
+                raise http.client.IncompleteRead(content, answer.length)
             found = {name.lower(): value for name, value in answer.getheaders()}
         except (OSError, http.client.HTTPException) as error:
             self.close()

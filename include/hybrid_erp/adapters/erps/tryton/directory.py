@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from hybrid_erp.adapters.erps.tryton.client import TrytonClient
-from hybrid_erp.adapters.erps.tryton.values import Row, as_date
+from hybrid_erp.adapters.erps.tryton.values import Row, as_date, begins_with
 from hybrid_erp.model.delivery import FailureClass
 
 
@@ -50,6 +50,7 @@ class Directory:
     _accounts: dict[str, NativeAccount] = field(default_factory=dict)
     _parties: dict[str, NativeParty] = field(default_factory=dict)
     _periods: dict[tuple[int, int], int] = field(default_factory=dict)
+    _projects: set[str] = field(default_factory=set)
     _ids: dict[tuple[str, str], int] = field(default_factory=dict)
     _term_days: dict[int, int | None] = field(default_factory=dict)
 
@@ -101,6 +102,14 @@ class Directory:
     def forget_period(self, day: date) -> None:
         """Ask again next time: it may have been closed since."""
         self._periods.pop((day.year, day.month), None)
+
+    def require_project(self, number: str) -> None:
+        """That there is a project of this number, as the connector names projects: `<number> <name>`."""
+        if number not in self._projects:
+            begins = begins_with(f"{number} ")
+            if not self.client.search("project.work", [["company", "=", self.company], ["name", "like", begins]], ["name"], limit=1):
+                raise _unknown("project", number)
+            self._projects.add(number)
 
     def currency(self, code: str) -> int:
         """A currency."""

@@ -70,8 +70,11 @@ class MoveWriter:
         return row
 
     def text(self, description: str, dimensions: Dimensions) -> str:
-        """A line's text with its dimensions under Tryton's names; what the mapping does not name is not kept."""
+        """A line's text with its dimensions under Tryton's names; what the mapping does not name is not kept. Raises as `draft`."""
         names = self.mapping.dimensions
+        for name, value in dimensions:
+            if name == "project":
+                self.directory.require_project(value)
         return with_dimensions(description, tuple((names[name], value) for name, value in dimensions if name in names))
 
     def account(self, line: BookingLine, booking: Booking, submission: Submission) -> NativeAccount:

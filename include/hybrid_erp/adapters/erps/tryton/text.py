@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 from uuid import UUID
 
+from hybrid_erp.adapters.erps.tryton.values import begins_with
 from hybrid_erp.model.documents import DocumentType
 
 Dimensions = tuple[tuple[str, str], ...]
@@ -77,5 +78,4 @@ def key_pattern(key: str) -> str:
 
 def number_pattern(document_type: DocumentType, number: str) -> str:
     """A search pattern for the text that marks a document by its number."""
-    escaped = re.sub(r"([\\%_])", r"\\\1", f"{document_type} {number} [")
-    return f"{escaped}%"
+    return begins_with(f"{document_type} {number} [")

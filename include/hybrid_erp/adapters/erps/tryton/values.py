@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -35,3 +36,8 @@ def to_amount(value: Any) -> Decimal:
 def encoded(value: Any) -> str:
     """JSON in URL-safe base64: a domain in a query, a context in a header."""
     return base64.urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode()).decode()
+
+
+def begins_with(text: str) -> str:
+    """A search pattern for what begins with the text."""
+    return re.sub(r"([\\%_])", r"\\\1", text) + "%"
