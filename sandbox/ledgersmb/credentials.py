@@ -10,14 +10,15 @@ from psycopg import sql
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-READING = ("base_user", "gl_reports", "ar_transaction_list", "contact_read")
+READING = ("base_user", "gl_reports", "ar_transaction_list", "contact_read", "auditor")
 # What a lock-out takes away, by what is owned (the package's own roles).
 POSTING = {
     "ledger": ("gl_transaction_create",),
-    "billing": ("ar_transaction_create", "ar_transaction_create_voucher", "receipt_process", "draft_post"),  # the second alone may write tax rows
+    # The right to write tax rows comes with vouchers alone.
+    "billing": ("ar_transaction_create", "ar_transaction_create_voucher", "receipt_process", "draft_post"),
     "project": ("business_units_manage", "timecard_add"),
 }
-REFERENCE = ("contact_create", "contact_class_customer")
+REFERENCE = ("contact_create", "contact_class_customer", "exchangerate_edit")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import date
+from decimal import Decimal
+from typing import Any
 
 import psycopg
 import pytest
@@ -11,9 +14,10 @@ from psycopg import sql
 
 from hybrid_erp.adapters.erps.sql import SqlConnector
 from hybrid_erp.model.delivery import Posted, Rejected, Retry, Role
-from hybrid_erp.model.documents import JournalEntry
+from hybrid_erp.model.documents import CreditMemo, DocumentType, Invoice, JournalEntry, Payment
 from hybrid_erp.model.errors import WrongSystemError
 from hybrid_erp.settings import Settings
+from sandbox.ledgersmb.bookkeeping import enter_journal
 from sandbox.ledgersmb.build import companies
 from sandbox.ledgersmb.credentials import CUSTODIAN, POSTING, login_name
 from sandbox.ledgersmb.master_data import CustomerSeed, ProjectSeed, seed_master_data
@@ -26,6 +30,12 @@ TRIAL_BALANCE = """
     SELECT account_number, ending_balance
     FROM trial_balance__generate('2026-07-01', '2026-07-31', NULL, NULL, 'none', NULL, -1, false, true)
     WHERE account_number = ANY(%s) ORDER BY account_number
+"""
+
+# Receivables (class 2), one row for each that is open, in the columns of its age.
+AGEING = """
+    SELECT c0 + c30 + c60 + c90 FROM report__invoice_aging_detail(NULL, 2, NULL, '2026-11-20', NULL, true, NULL)
+    WHERE account_number = %s
 """
 
 
@@ -109,6 +119,36 @@ def test_a_database_that_is_no_ledgersmb_is_the_wrong_system(erp: LedgerSmbUnder
 
     with closing(erp.connector_by(connect)) as connector, pytest.raises(WrongSystemError, match="LedgerSMB"):
         connector.submit(a_submission(settings, an_entry("WS-1")), lambda draft_id: None)
+
+
+def test_the_erps_own_ageing_report_shows_what_is_open(erp: LedgerSmbUnderTest, connector: SqlConnector, settings: Settings) -> None:
+    terms: dict[str, Any] = {"legal_entity": "UK01", "customer": "C-AGE", "issued_on": "2026-07-01", "accounting_date": "2026-07-01"}
+    terms |= {"currency": "GBP", "lines": [{"item": "time", "unit_price": "80.00", "amount": "80.00"}], "total": "80.00"}
+    invoice = Invoice.model_validate(terms | {"number": "AGE-1", "due_on": "2026-07-31"})
+    less = {"lines": [{"item": "time", "unit_price": "30.00", "amount": "30.00"}], "total": "30.00"}
+    memo = CreditMemo.model_validate(terms | less | {"number": "AGE-2", "corrects": "AGE-1"})
+    paid: dict[str, Any] = {"number": "AGE-3", "legal_entity": "UK01", "customer": "C-AGE", "bank_account": "MAIN", "currency": "GBP"}
+    paid |= {"accounting_date": "2026-07-20", "amount": "20.00", "applications": [{"invoice": "AGE-1", "amount": "20.00"}]}
+    with erp.cluster.admin(erp.database("UK01")) as connection:
+        seed_master_data(connection, "UK01", [CustomerSeed("C-AGE", "Ageing Ltd", "GBP", 30, "GB")], [])
+
+    for document in (invoice, memo, Payment.model_validate(paid)):
+        outcome = connector.submit(a_submission(settings, document), lambda draft_id: None)
+        assert isinstance(outcome, Posted), outcome
+
+    with erp.cluster.admin(erp.database("UK01")) as connection:
+        rows = connection.execute(AGEING, ("C-AGE",)).fetchall()
+    assert sorted(f"{open_amount:.2f}" for (open_amount,) in rows) == ["-30.00", "60.00"]
+
+
+def test_what_the_bookkeeper_enters_by_hand_is_none_of_ours(erp: LedgerSmbUnderTest, connector: SqlConnector) -> None:
+    dsn = erp.cluster.dsn(erp.database("UK01"), login_name("UK01", "bookkeeper"))
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        native_id = enter_journal(connection, date(2026, 9, 1), "Office plants", [("7800", Decimal("40.00")), ("1200", Decimal("-40.00"))])
+        who = connection.execute("SELECT rolname FROM audittrail WHERE trans_id = %s", (native_id,)).fetchone()
+
+    assert who == ("uk01_bookkeeper",)
+    assert list(connector.read(DocumentType.JOURNAL_ENTRY, [str(native_id)])) == []
 
 
 def test_a_session_bears_the_token_of_its_claim(erp: LedgerSmbUnderTest, connector: SqlConnector, settings: Settings) -> None:
