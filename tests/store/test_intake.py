@@ -1,0 +1,211 @@
+"""What is accepted is stored, once, whole, and found again whatever a sender does."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import pytest
+
+from hybrid_erp.flow.intake import Verdict
+from hybrid_erp.model.errors import (
+    DocumentConflictError,
+    ForeignSourceError,
+    KeyReusedError,
+    MalformedEventError,
+    RefusedEventError,
+    StaleVersionError,
+)
+from tests.builders import a_customer, a_journal_entry, a_project, an_invoice
+from tests.stores import Store
+
+
+def refusal_of(store: Store, event: dict[str, Any]) -> RefusedEventError:
+    (answer,) = store.intake().accept([event], accepted_by="tests")
+    assert answer.verdict is Verdict.REFUSED
+    assert answer.refusal is not None
+    return answer.refusal
+
+
+def test_an_accepted_event_survives_a_crash_of_postgresql(store: Store) -> None:
+    (posting_id,) = store.accept(a_journal_entry())
+
+    # Answered is durable: a commit that did not wait for the disk would show here.
+    with store.pool("intake").connection() as connection:
+        row = connection.execute("SELECT current_setting('synchronous_commit'), current_setting('fsync')").fetchone()
+    assert row == ("on", "on")
+    assert store.state(posting_id) == "waiting"
+    assert store.actions(posting_id) == ["accepted"]
+
+
+def test_an_event_sent_twice_is_one_posting(store: Store) -> None:
+    event = a_journal_entry()
+    (posting_id,) = store.accept(event)
+    before = store.counts()
+
+    (again,) = store.intake().accept([event], accepted_by="tests")
+
+    assert (again.verdict, again.posting_id) == (Verdict.DUPLICATE, posting_id)
+    assert again.regions == ()
+    assert store.counts() == before
+
+
+def test_an_event_sent_twice_in_one_batch_is_one_posting(store: Store) -> None:
+    event = a_journal_entry()
+
+    first, second = store.intake().accept([event, event], accepted_by="tests")
+
+    assert (first.verdict, second.verdict) == (Verdict.ACCEPTED, Verdict.DUPLICATE)
+    assert first.posting_id == second.posting_id
+    assert store.counts()["posting"] == 1
+
+
+def test_white_space_and_the_order_of_fields_make_no_other_event(store: Store) -> None:
+    event = a_journal_entry()
+    store.accept(event)
+
+    (again,) = store.intake().accept([event | {"data": dict(reversed(event["data"].items()))}], accepted_by="tests")
+
+    assert again.verdict is Verdict.DUPLICATE
+
+
+def test_a_key_used_again_for_other_content_is_refused_with_both_hashes(store: Store) -> None:
+    event = a_journal_entry(amount="1.00")
+    store.accept(event)
+    other = a_journal_entry(amount="2.00") | {"id": event["id"]}
+
+    refusal = refusal_of(store, other)
+
+    assert isinstance(refusal, KeyReusedError)
+    assert refusal.details["stored_hash"] == store.one("SELECT encode(content_hash, 'hex') FROM posting_key")
+    assert refusal.details["sent_hash"] != refusal.details["stored_hash"]
+
+
+def test_the_same_document_under_another_key_is_the_same_posting(store: Store) -> None:
+    event = a_journal_entry()
+    (posting_id,) = store.accept(event)
+
+    (again,) = store.intake().accept([event | {"id": "another"}], accepted_by="tests")
+
+    assert (again.verdict, again.posting_id) == (Verdict.DUPLICATE, posting_id)
+
+
+def test_a_document_version_with_other_content_is_a_conflict_with_both_hashes(store: Store) -> None:
+    store.accept(a_journal_entry(number="JE-1", amount="1.00"))
+
+    refusal = refusal_of(store, a_journal_entry(number="JE-1", amount="2.00"))
+
+    assert isinstance(refusal, DocumentConflictError)
+    assert refusal.details["stored_hash"] != refusal.details["sent_hash"]
+
+
+def test_a_version_older_than_one_accepted_is_refused(store: Store) -> None:
+    store.accept(a_project("C-1", number="P-1", version=3))
+
+    assert isinstance(refusal_of(store, a_project("C-1", number="P-1", version=2)), StaleVersionError)
+
+
+def test_a_higher_version_is_a_posting_of_its_own(store: Store) -> None:
+    first, second = store.accept(a_project("C-1", number="P-1"), a_project("C-1", number="P-1", version=2))
+
+    assert first != second
+
+
+def test_a_document_of_another_source_is_refused(store: Store) -> None:
+    store.accept(a_project("C-1", number="P-1"))
+
+    refusal = refusal_of(store, a_project("C-1", number="P-1", version=2) | {"source": "somebody-else"})
+
+    assert isinstance(refusal, ForeignSourceError)
+    assert refusal.details["owner"] == "tests"
+
+
+def test_the_same_number_in_another_legal_entity_is_another_document(store: Store) -> None:
+    store.accept(a_journal_entry("DE01", number="JE-1"), a_journal_entry("UK01", number="JE-1"))
+
+
+def test_a_mixed_batch_stores_the_good_events_whole_and_nothing_of_the_bad_ones(store: Store) -> None:
+    store.accept(a_journal_entry(number="JE-1", id="used"))
+    before = store.counts()
+    good = [a_journal_entry(), a_project("C-1"), an_invoice("C-1")]
+    bad = [a_journal_entry(number="JE-1", amount="7.00"), a_journal_entry(id="used", amount="8.00"), a_journal_entry("XX99"), None]
+
+    answers = store.intake().accept([bad[0], good[0], bad[1], good[1], bad[2], good[2], bad[3]], accepted_by="tests")
+
+    accepted = [answer.verdict is Verdict.ACCEPTED for answer in answers]
+    assert accepted == [False, True, False, True, False, True, False]
+    added = {table: count - before[table] for table, count in store.counts().items()}
+    assert added == {"posting_key": 3, "posting": 3, "document": 3, "outbox": 3, "dependency": 2, "audit": 3}
+
+
+def test_an_event_with_a_nul_does_not_keep_the_others_out(store: Store) -> None:
+    nul, good = store.intake().accept([a_journal_entry(description="\x00"), a_journal_entry()], accepted_by="tests")
+
+    assert isinstance(nul.refusal, MalformedEventError)
+    assert good.verdict is Verdict.ACCEPTED
+
+
+def test_what_fails_in_the_middle_leaves_nothing_behind(store: Store) -> None:
+    store.sql("ALTER TABLE dependency ADD CONSTRAINT fails CHECK (number <> 'C-2')")
+
+    with pytest.raises(psycopg.errors.CheckViolation):
+        store.intake().accept([a_project("C-1"), a_project("C-2")], accepted_by="tests")
+
+    assert set(store.counts().values()) == {0}
+
+
+@pytest.mark.parametrize("overlap", [1, 25])
+def test_concurrent_batches_with_the_same_keys_yield_one_posting_each(store: Store, overlap: int) -> None:
+    batches, workers = 6, 6
+    common = [a_journal_entry() for _ in range(overlap)]
+    sent = [[*common, a_journal_entry()] if number % 2 else [a_journal_entry(), *reversed(common)] for number in range(batches)]
+    intake, start = store.intake(workers), threading.Barrier(workers)
+
+    def send(events: list[dict[str, Any]]) -> list[Verdict]:
+        start.wait()
+        return [answer.verdict for answer in intake.accept(events, accepted_by="tests")]
+
+    with ThreadPoolExecutor(workers) as pool:
+        verdicts = [verdict for answers in pool.map(send, sent) for verdict in answers]
+
+    assert verdicts.count(Verdict.ACCEPTED) == overlap + batches
+    assert verdicts.count(Verdict.DUPLICATE) == overlap * (batches - 1)
+    assert store.counts()["posting"] == overlap + batches
+    assert store.counts()["outbox"] == overlap + batches
+
+
+def test_two_contents_under_one_key_at_the_same_time_leave_one(store: Store) -> None:
+    intake, start = store.intake(2), threading.Barrier(2)
+
+    def send(event: dict[str, Any]) -> RefusedEventError | None:
+        start.wait()
+        (answer,) = intake.accept([event], accepted_by="tests")
+        return answer.refusal
+
+    with ThreadPoolExecutor(2) as pool:
+        refusals = list(pool.map(send, [a_journal_entry(amount="1.00", id="k"), a_journal_entry(amount="2.00", id="k")]))
+
+    assert sorted(type(refusal).__name__ for refusal in refusals) == ["KeyReusedError", "NoneType"]
+    assert store.counts()["posting"] == 1
+
+
+def test_a_reference_document_goes_to_every_erp_that_owns_something_of_its_regions(store: Store) -> None:
+    (posting_id,) = store.accept(a_customer("DE01", "US01", "AU01"))
+
+    places = store.sql("SELECT legal_entity, destination FROM outbox WHERE posting_id = %s ORDER BY legal_entity", posting_id)
+    assert [tuple(row.values()) for row in places] == [
+        ("AU01", "tryton-apac"),
+        ("DE01", "ledgersmb-emea"),
+        ("US01", "ledgersmb-amer"),
+    ]
+
+
+def test_a_reference_document_goes_to_the_candidate_too(store: Store) -> None:
+    store.sql("UPDATE ownership_period SET candidate = 'tryton-emea' WHERE owner = 'ledgersmb-emea'")
+
+    (posting_id,) = store.accept(a_customer("DE01"))
+
+    places = store.sql("SELECT destination FROM outbox WHERE posting_id = %s ORDER BY 1", posting_id)
+    assert [row["destination"] for row in places] == ["ledgersmb-emea", "tryton-emea"]
