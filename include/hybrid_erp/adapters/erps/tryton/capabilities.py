@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hybrid_erp.adapters.erps.tryton.master_data import PARTY, TIME, WORK
+from hybrid_erp.adapters.erps.tryton.master_data_reading import PARTY, TIME, WORK
 from hybrid_erp.adapters.erps.tryton.reading import INVOICE, MOVE
 from hybrid_erp.model.delivery import Capabilities, Capability, ConnectorClass
 from hybrid_erp.model.documents import DocumentType

@@ -15,7 +15,8 @@ from hybrid_erp.adapters.erps.tryton.capabilities import CAPABILITIES
 from hybrid_erp.adapters.erps.tryton.client import RefusedError
 from hybrid_erp.adapters.erps.tryton.directory import ReferenceRefusedError
 from hybrid_erp.adapters.erps.tryton.failures import before_posting, reason_of
-from hybrid_erp.adapters.erps.tryton.master_data import MODELS, MasterDataWriter, find_master_data, held_master_data, read_master_data
+from hybrid_erp.adapters.erps.tryton.master_data import MasterDataWriter
+from hybrid_erp.adapters.erps.tryton.master_data_reading import MODELS, find_master_data, held_master_data, read_master_data
 from hybrid_erp.adapters.erps.tryton.posting import Poster, to_draft
 from hybrid_erp.adapters.erps.tryton.reading import INVOICE, MOVE, Reader
 from hybrid_erp.adapters.erps.tryton.session import TrytonSession

@@ -6,35 +6,22 @@ A later version of a customer or project changes the record that is there, and l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from hybrid_erp.adapters.erps.tryton.client import RefusedError, TrytonClient
 from hybrid_erp.adapters.erps.tryton.directory import Directory, ReferenceRefusedError
-from hybrid_erp.adapters.erps.tryton.text import key_pattern, mark, read_mark
+from hybrid_erp.adapters.erps.tryton.master_data_reading import MARKS, MODELS, PARTY, TIME, WORK, texts_of
+from hybrid_erp.adapters.erps.tryton.text import mark
 from hybrid_erp.adapters.erps.tryton.values import Row, as_date, begins_with
-from hybrid_erp.model.delivery import FailureClass, NativeDocument, Submission
-from hybrid_erp.model.documents import CanonicalDocument, Customer, DocumentType, Project, ProjectTask, TimeEntry
+from hybrid_erp.model.delivery import FailureClass, Submission
+from hybrid_erp.model.documents import Customer, DocumentType, Project, ProjectTask, TimeEntry
 from hybrid_erp.model.documents.project import ProjectStatus
 from hybrid_erp.model.mapping import Mapping
-from hybrid_erp.ports import Held
 
-PARTY: Final = "party.party"
-WORK: Final = "project.work"
-TIME: Final = "timesheet.line"
-_MECHANISM: Final = "party.contact_mechanism"
 #: The contact mechanism that bears our marks; a party has no text field of its own.
 _OUR_MECHANISM: Final = "Hybrid ERP"
-
-MODELS: Final = {
-    DocumentType.CUSTOMER: PARTY,
-    DocumentType.PROJECT: WORK,
-    DocumentType.PROJECT_TASK: WORK,
-    DocumentType.TIME_ENTRY: TIME,
-}
-#: Where each model bears our marks, seen from itself.
-_MARKS: Final = {PARTY: "contact_mechanisms.value", WORK: "comment", TIME: "description"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,50 +146,5 @@ class MasterDataWriter:
         return int(matching[0])
 
     def _marks_of(self, model: str, record: int) -> str:
-        rows = self._client.search(model, [["id", "=", record]], [_MARKS[model]])
-        return "\n".join(text for row in rows for text in _texts(model, row))
-
-
-def held_master_data(client: TrytonClient, document_type: DocumentType) -> Iterator[Held]:
-    """Customers by party code, projects by the number that begins their name. Raises as the client's search."""
-    if document_type is DocumentType.CUSTOMER:
-        for row in client.search(PARTY, [["code", "!=", None]], ["code"]):
-            yield Held(str(row["code"]), f"{PARTY},{row['id']}")
-    if document_type is DocumentType.PROJECT:
-        for row in client.search(WORK, [["type", "=", "project"]], ["name"]):
-            yield Held(str(row["name"]).partition(" ")[0], f"{WORK},{row['id']}")
-
-
-def find_master_data(client: TrytonClient, model: str, keys: Sequence[str]) -> Iterator[NativeDocument]:
-    """The records that bear one of the keys. Raises as the client's search."""
-    for key in keys:
-        if model == PARTY:
-            rows = client.search(_MECHANISM, [["value", "like", key_pattern(key)]], ["party.id"])
-            ids = [row["party"]["id"] for row in rows if row["party"]]
-        else:
-            pattern = f"%{key_pattern(key)}%" if model == WORK else key_pattern(key)
-            ids = [row["id"] for row in client.search(model, [[_MARKS[model], "like", pattern]], [])]
-        for document in read_master_data(client, model, sorted(set(ids))):
-            if str(document.posting_id) == key:
-                yield document
-
-
-def read_master_data(client: TrytonClient, model: str, ids: Sequence[int]) -> Iterator[NativeDocument]:
-    """One document for each mark that the records bear. Raises as the client's search."""
-    if not ids:
-        return
-    for row in client.search(model, [["id", "in", list(ids)]], [_MARKS[model]]):
-        for text in _texts(model, row):
-            if ours := read_mark(text):
-                yield NativeDocument(ours.posting_id, ours.content_hash, f"{model},{row['id']}", ours.number, posted=True)
-
-
-def _texts(model: str, row: Row) -> list[str]:
-    if model == PARTY:
-        return [str(mechanism["value"] or "") for mechanism in row["contact_mechanisms"] or ()]
-    return str(row[_MARKS[model]] or "").splitlines()
-
-
-def takes(document: CanonicalDocument) -> bool:
-    """Whether a document is master data or time."""
-    return document.document_type in MODELS
+        rows = self._client.search(model, [["id", "=", record]], [MARKS[model]])
+        return "\n".join(text for row in rows for text in texts_of(model, row))
