@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hybrid_erp.settings import load_settings
+from sandbox.firm.enter import enter_in_ledgersmb, enter_in_tryton
 from sandbox.ledgersmb import build as ledgersmb
 from sandbox.plan import Part, Ready
 from sandbox.postgres import HOST, Cluster
@@ -36,10 +37,12 @@ def builders() -> dict[str, Builder]:
 
 def _build_ledgersmb(cluster: Cluster, work: Path, _: Path, progress: Callable[[str], None]) -> None:
     ledgersmb.build(cluster, work, progress)  # the sandbox's server trusts the loopback: no secrets
+    enter_in_ledgersmb(cluster, progress)
 
 
 def _build_tryton(cluster: Cluster, work: Path, secrets: Path, progress: Callable[[str], None]) -> None:
     tryton.build(cluster, work, secrets / TRYTON_SECRETS, progress)
+    enter_in_tryton(cluster, work, progress)
 
 
 def connections(cluster: Cluster, ports: Mapping[str, int], secrets: Path) -> Connections:

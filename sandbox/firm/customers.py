@@ -65,7 +65,8 @@ def _customer(office: Office, offices: tuple[Office, ...], index: int) -> Custom
     if index % CUSTOMERS_PER_OFFICE in (2, 5):  # invoiced in a foreign currency
         currency = foreign[index // 3 % len(foreign)]
         country = ABROAD[currency]
-    shared = [other.code for other in offices if other != office and currency in other.currencies] if index % 3 == 2 else []
+    others = [other.code for other in offices if other != office and currency in other.currencies]
+    shared = others[(office.place + index) % len(others)] if others and index % 3 == 2 else None
     place = office.place * 1000 + index + 1
     name = f"{FIRST_NAMES[(7 * place) % len(FIRST_NAMES)]} {SECOND_NAMES[(5 * place + index) % len(SECOND_NAMES)]}"
     return Customer(
@@ -74,7 +75,7 @@ def _customer(office: Office, offices: tuple[Office, ...], index: int) -> Custom
         currency=currency,
         payment_term=TERMS[index % len(TERMS)],
         country=country,
-        concerns=(office.code, *shared[index % 2 : index % 2 + 1]),
+        concerns=(office.code, shared) if shared else (office.code,),
         habit=list(Habit)[(office.place + index) % len(Habit)],
         known=index % CUSTOMERS_PER_OFFICE < KNOWN_OF_EACH,
         created_on=working_day_from(FIRST_NEW_ON + timedelta(days=3 * (index % 7))),
