@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -14,7 +16,18 @@ from hybrid_erp.adapters.erps.tryton import TrytonConnector
 from hybrid_erp.model.booking import compare
 from hybrid_erp.model.claim import boot_clock
 from hybrid_erp.model.delivery import FailureClass, InDoubt, NativeDocument, Posted, Rejected, Retry, Role, Submission
-from hybrid_erp.model.documents import CreditMemo, Customer, DocumentType, Invoice, JournalEntry, OpenItem, Payment
+from hybrid_erp.model.documents import (
+    CreditMemo,
+    Customer,
+    DocumentType,
+    Invoice,
+    JournalEntry,
+    OpenItem,
+    Payment,
+    Project,
+    ProjectTask,
+    TimeEntry,
+)
 from hybrid_erp.model.errors import ClaimLostError
 from hybrid_erp.settings import Settings
 from sandbox.fault_proxy import Fault, FaultProxy
@@ -366,3 +379,75 @@ def test_dimensions_are_read_back_as_they_were_sent(connector: TrytonConnector, 
     ]
 
     assert_booked(connector, a_submission(settings, an_entry("T-DIMENSIONS", lines=lines)))
+
+
+# Master data and time
+
+
+def test_a_later_version_changes_the_customer_that_is_there(
+    connector: TrytonConnector, tryton: TrytonUnderTest, settings: Settings
+) -> None:
+    terms: Any = {"concerns": ("DE01",), "currency": "EUR", "payment_term": "NET30", "country": "DE", "number": "C-RENAMED"}
+    first = a_submission(settings, Customer.model_validate(terms | {"name": "Old"}))
+    later = a_submission(settings, Customer.model_validate(terms | {"name": "New", "version": 2}))
+
+    outcomes = [submit(connector, each) for each in (first, later, later)]
+
+    assert len(set(outcomes)) == 1
+    assert tryton.one("SELECT name FROM party_party WHERE code = 'C-RENAMED'") == "New"
+    assert len(connector.find(DocumentType.CUSTOMER, [first.posting_id, later.posting_id])) == 2
+
+
+def test_a_project_its_task_and_time_on_it_are_found_by_their_keys(connector: TrytonConnector, settings: Settings, customer: str) -> None:
+    project: Any = {"number": "P-TRYTON", "legal_entity": "DE01", "name": "Bridge", "customer": customer, "currency": "EUR"}
+    project |= {"billing_method": "time_and_materials", "starts_on": "2026-01-01"}
+    task = {"number": "T-1", "legal_entity": "DE01", "project": "P-TRYTON", "name": "Design", "planned_hours": "40"}
+    time_entry: Any = {"number": "H-1", "legal_entity": "DE01", "project": "P-TRYTON", "task": "T-1", "worker": "W-7"}
+    time_entry |= {"worked_on": "2026-03-02", "hours": "7.5"}
+    documents = [Project.model_validate(project), ProjectTask.model_validate(task), TimeEntry.model_validate(time_entry)]
+
+    for document in documents:
+        submission = a_submission(settings, document)
+        outcome = submit(connector, submission)
+        (found,) = connector.find(document.document_type, [submission.posting_id])
+        assert outcome == Posted(found.native_id)
+        assert (found.content_hash, found.posted) == (submission.content_hash, True)
+
+
+def test_time_on_an_unknown_project_is_refused(connector: TrytonConnector, settings: Settings) -> None:
+    terms: Any = {"number": "H-2", "legal_entity": "DE01", "project": "P-NOWHERE", "worker": "W-7", "worked_on": "2026-03-02", "hours": "1"}
+
+    assert isinstance(submit(connector, a_submission(settings, TimeEntry.model_validate(terms))), Rejected)
+
+
+def test_workers_and_ourselves_are_not_held_as_customers(connector: TrytonConnector, settings: Settings, customer: str) -> None:
+    held = {each.number for each in connector.held(DocumentType.CUSTOMER)}
+
+    assert customer in held
+    assert "W-7" not in held
+
+
+# The server
+
+
+def test_a_server_that_is_killed_in_the_middle_books_every_document_once(
+    connector: TrytonConnector, tryton: TrytonUnderTest, settings: Settings
+) -> None:
+    submissions = [a_submission(settings, an_entry(f"T-KILLED-{number}")) for number in range(12)]
+    before, workers = tryton.documents(), tryton.workers()
+
+    def kill_all() -> None:
+        for process in workers:
+            process.kill()
+
+    killer = threading.Timer(0.3, kill_all)
+    killer.start()
+    outcomes = [submit(connector, each) for each in submissions]
+    killer.join()
+    deadline = time.monotonic() + 60
+    while open_ones := [each for each, outcome in zip(submissions, outcomes, strict=True) if not isinstance(outcome, Posted)]:
+        assert time.monotonic() < deadline, outcomes
+        outcomes = [Posted("before") if each not in open_ones else submit(connector, each) for each in submissions]
+
+    assert tryton.documents() == before + len(submissions)
+    assert all(tryton.one(DRAFTS_OF, each.key) <= 1 for each in submissions)

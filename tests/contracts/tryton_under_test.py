@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import requests
 
 from hybrid_erp.adapters.erps.http import HttpEndpoint
@@ -96,6 +97,13 @@ class TrytonUnderTest:
         call = {"id": 1, "method": "model.res.user.write", "params": [[user], {"groups": [[change, [group]]]}, {}]}
         answer = requests.post(url, json=call, auth=(ADMINISTRATOR, password), timeout=30)
         assert "error" not in answer.json(), answer.text
+
+    def workers(self) -> list[psutil.Process]:
+        """The server's worker processes; the one that listens starts new ones."""
+        port = self.connections["tryton_de01"]["port"]
+        listening = [each for each in psutil.process_iter(["cmdline"]) if f"--bind={HOST}:{port}" in (each.info["cmdline"] or ())]
+        parents = {process.ppid() for process in listening}
+        return [process for process in listening if process.pid not in parents]
 
     def run(self, statement: str, *terms: str) -> None:
         with self.cluster.admin(self.expected(self.legal_entity).database) as connection:
