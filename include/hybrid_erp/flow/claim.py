@@ -10,7 +10,10 @@ from hybrid_erp.flow.deliver import Delivery, Progress
 from hybrid_erp.model.claim import boot_clock
 from hybrid_erp.ports import Claims, DueQueue
 
-BATCH: Final = 50
+FIRST_BATCH: Final = 25
+MAX_BATCH: Final = 200
+#: A batch is as large as can be sent in this part of a lease, by what the last one took.
+LEASE_SHARE: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,15 @@ class Worker:
         return progress
 
     def _work(self, queue: DueQueue, ends: float, progress: Progress, report: Callable[[Progress], None]) -> int:
-        done = 0
+        done, limit = 0, FIRST_BATCH
         while boot_clock() < ends and progress.unavailable is None:
-            claims = self.claims.claim(self.erp, queue, limit=BATCH, lease_seconds=self.lease_seconds)
+            began = boot_clock()
+            claims = self.claims.claim(self.erp, queue, limit=limit, lease_seconds=self.lease_seconds)
             if not claims:
                 break
             done += len(claims)
             self.delivery.deliver(claims, progress)
             report(progress)
+            each_seconds = max((boot_clock() - began) / len(claims), 0.001)
+            limit = max(1, min(MAX_BATCH, int(self.lease_seconds * LEASE_SHARE / each_seconds)))
         return done

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Final
 
 from hybrid_erp.model.booking import Booking
-from hybrid_erp.model.claim import Claim, SettledAbsent, SettledDead, SettledInDoubt, SettledPosted, Settlement
+from hybrid_erp.model.claim import Claim, SettledAbsent, SettledDead, SettledInDoubt, SettledPosted, SettledRetry, Settlement
 from hybrid_erp.model.delivery import Capability, ConnectorClass, FailureClass, InDoubt, Outcome, Posted, Rejected, Retry, Submission
 from hybrid_erp.model.errors import (
     ClaimLostError,
@@ -30,6 +31,8 @@ from hybrid_erp.flow.settle import settlement_of, settlement_of_found, wait_seco
 
 log: Final = logging.getLogger(__name__)
 
+#: How many documents are read back in one call.
+READ_BACK: Final = 25
 #: An ERP that fails like this fails for the next posting too: stop, give the rest back, let Airflow retry visibly.
 _ERP_WIDE: Final = frozenset({FailureClass.TRANSIENT, FailureClass.THROTTLED, FailureClass.AUTH, FailureClass.WRONG_SYSTEM})
 
@@ -53,43 +56,57 @@ class Delivery:
     """After how long a request cannot take effect any more at a `look_up_only` ERP, where its owner has measured it (PROTOCOL S8)."""
 
     def deliver(self, claims: Sequence[Claim], progress: Progress) -> None:
-        """Send, read back and settle each claim by itself. Ends early, with the rest given back, when the ERP is down."""
+        """Send, read back and settle each claim by itself. Ends early, with the rest given back, when the ERP is down.
+
+        Receipts are written by a second thread while the next documents are sent; all are written when this returns.
+        """
+        with ThreadPoolExecutor(max_workers=1) as settler:
+            self._deliver(claims, progress, _Run(settler))
+
+    def _deliver(self, claims: Sequence[Claim], progress: Progress, run: _Run) -> None:
         sent: list[_Sent] = []
         waiting = list(claims)
         while waiting:
+            if len(sent) >= READ_BACK:
+                self._read_back(sent, progress, run)
+                sent.clear()
             claim = waiting.pop(0)
             try:
-                self._one(claim, sent, progress)
+                self._one(claim, sent, progress, run)
             except LeaseTooShortError:
-                self._give_back([claim, *waiting], progress)
+                self._give_back([claim, *waiting], progress, run)
                 break
             except ClaimLostError as error:
+                run.wait()
                 log.warning("%s", error)
                 progress.settled["claim_lost"] += 1
             except ErpUnavailableError as error:
-                self._give_back([claim, *waiting], progress)
+                self._give_back([claim, *waiting], progress, run)
                 progress.unavailable = error
                 break
             if progress.unavailable is not None:
-                self._give_back(waiting, progress)
+                self._give_back(waiting, progress, run)
                 break
-        self._read_back(sent, progress)
+        self._read_back(sent, progress, run)
+        run.wait()
+        for each in run.to_sweep:
+            self._sweep(each)
 
-    def _one(self, claim: Claim, sent: list[_Sent], progress: Progress) -> None:
+    def _one(self, claim: Claim, sent: list[_Sent], progress: Progress, run: _Run) -> None:
         claim.require_lease()
         capability = self.connector.capabilities.get(claim.document.document_type)
         if capability is None:
             reason = f"{claim.erp} does not take a {claim.document.document_type}."
-            self._settle(claim, SettledDead(FailureClass.VALIDATION, reason), progress)
+            self._settle(claim, SettledDead(FailureClass.VALIDATION, reason), progress, run)
             return
         try:
             accounting_on = self._accounting_date(claim)
             expected = self.firm.booking_of(claim.document, accounting_on)
         except _PeriodClosedError as closed:
-            self._settle(claim, SettledDead(FailureClass.PERIOD_CLOSED, str(closed)), progress)
+            self._settle(claim, SettledDead(FailureClass.PERIOD_CLOSED, str(closed)), progress, run)
             return
         except (UnmappedError, RefusedEventError) as error:
-            self._settle(claim, SettledDead(FailureClass.VALIDATION, error.message), progress)
+            self._settle(claim, SettledDead(FailureClass.VALIDATION, error.message), progress, run)
             return
         outcome = self._look_first(claim, capability)
         if outcome is None:
@@ -102,7 +119,7 @@ class Delivery:
             wait = outcome.retry_after_seconds if isinstance(outcome, Retry) else None
             progress.unavailable = ErpUnavailableError(f"{claim.erp}: {outcome.message}", wait)
         settlement = outcome if isinstance(outcome, SettledAbsent | SettledInDoubt) else settlement_of(outcome, claim)
-        self._settle(claim, settlement, progress)
+        self._settle(claim, settlement, progress, run)
 
     def _look_first(self, claim: Claim, capability: Capability) -> Outcome | SettledAbsent | SettledInDoubt | None:
         """What an earlier attempt came to; None: nothing shows, and sending is right."""
@@ -164,7 +181,7 @@ class Delivery:
             self.settlements.keep_accounting_date(claim, day)
         return day
 
-    def _read_back(self, sent: list[_Sent], progress: Progress) -> None:
+    def _read_back(self, sent: list[_Sent], progress: Progress, run: _Run) -> None:
         """One reading for all documents of a type: what the ERP booked, not what we asked for, is what is believed."""
         for document_type in dict.fromkeys(each.claim.document.document_type for each in sent):
             group = [each for each in sent if each.claim.document.document_type is document_type]
@@ -179,9 +196,9 @@ class Delivery:
             for each in group:
                 found = [native for native in read if native.posting_id == each.claim.posting_id]
                 settlement = settlement_of_found(each.claim, each.expected, each.capability, found, each.outcome)
-                self._settle(each.claim, settlement, progress)
+                self._settle(each.claim, settlement, progress, run)
                 if isinstance(settlement, SettledPosted) and each.claim.attempt > 1:
-                    self._sweep(each)
+                    run.to_sweep.append(each)
 
     def _sweep(self, sent: _Sent) -> None:
         """Delete drafts that earlier attempts left under the key: once the posting is posted they are garbage (PROTOCOL S5)."""
@@ -195,7 +212,10 @@ class Delivery:
         except HybridErpError as error:
             log.warning("posting %s: drafts of earlier attempts were not swept: %s", sent.claim.posting_id, error)
 
-    def _settle(self, claim: Claim, settlement: Settlement, progress: Progress) -> None:
+    def _settle(self, claim: Claim, settlement: Settlement, progress: Progress, run: _Run) -> None:
+        run.begin(lambda: self._write(claim, settlement, progress))
+
+    def _write(self, claim: Claim, settlement: Settlement, progress: Progress) -> None:
         try:
             self.settlements.settle(claim, settlement)
         except ClaimLostError as error:
@@ -204,10 +224,11 @@ class Delivery:
             return
         name = type(settlement).__name__.removeprefix("Settled").lower()
         progress.settled[name] += 1
-        extra = f": {settlement.failure}" if isinstance(settlement, SettledDead) else ""
-        log.info("posting %s correlation %s at %s: %s%s", claim.posting_id, claim.correlation_id, claim.erp, name, extra)
+        if not isinstance(settlement, SettledPosted):  # what is as it should be is counted, not told one by one
+            log.info("posting %s correlation %s at %s: %s", claim.posting_id, claim.correlation_id, claim.erp, _in_words(settlement))
 
-    def _give_back(self, claims: Sequence[Claim], progress: Progress) -> None:
+    def _give_back(self, claims: Sequence[Claim], progress: Progress, run: _Run) -> None:
+        run.wait()  # one writer of the counts at a time
         for claim in claims:
             try:
                 self.settlements.give_back(claim)
@@ -217,8 +238,31 @@ class Delivery:
                 progress.settled["claim_lost"] += 1
 
 
+def _in_words(settlement: Settlement) -> str:
+    name = type(settlement).__name__.removeprefix("Settled").lower()
+    return f"{name}, {settlement.failure}" if isinstance(settlement, SettledDead | SettledRetry) else name
+
+
 class _PeriodClosedError(Exception):
     """The posting's period is closed for good, and the region's policy is to refuse."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """What goes on beside the sending: receipts being written, drafts to be swept."""
+
+    settler: ThreadPoolExecutor
+    writing: list[Future[None]] = field(default_factory=list)
+    to_sweep: list[_Sent] = field(default_factory=list)
+
+    def begin(self, write: Callable[[], None]) -> None:
+        self.writing.append(self.settler.submit(write))
+
+    def wait(self) -> None:
+        """Until everything is written; what failed is raised here."""
+        for each in self.writing:
+            each.result()
+        self.writing.clear()
 
 
 @dataclass(frozen=True, slots=True)

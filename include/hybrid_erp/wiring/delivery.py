@@ -41,8 +41,11 @@ def worker(erp: str, legal_entity: str) -> Iterator[Worker]:
     """A worker, with its connections open until the block ends."""
     configured = settings()
     erp_settings, name = configured.erps[erp], worker_name()
-    with store_connection("delivery") as connection, closing(connector(configured, erp, legal_entity)) as erp_connector:
-        delivery = Delivery(
-            configured.firm, erp_connector, PostgresSettlements(connection, name), erp_settings.look_up_horizon_seconds
-        )
-        yield Worker(erp, legal_entity, PostgresClaims(connection, name), delivery, erp_settings.lease_seconds)
+    with (
+        store_connection("delivery") as claiming,
+        store_connection("delivery") as settling,  # apart: receipts are written while the next claim's transaction may be open
+        closing(connector(configured, erp, legal_entity)) as erp_connector,
+    ):
+        settlements = PostgresSettlements(settling, name)
+        delivery = Delivery(configured.firm, erp_connector, settlements, erp_settings.look_up_horizon_seconds)
+        yield Worker(erp, legal_entity, PostgresClaims(claiming, name), delivery, erp_settings.lease_seconds)

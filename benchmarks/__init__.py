@@ -1,0 +1,1 @@
+"""Every figure with its baseline in the same run; a ratio is believed, a time is not."""

@@ -1,0 +1,30 @@
+"""`make bench`: every figure, one after the other; 1 if a limit is not kept."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from benchmarks import bench_delivery, bench_intake, bench_parse, bench_wake
+from benchmarks.report import Report
+from sandbox.__main__ import telling
+from sandbox.site import running_site
+
+
+def main() -> int:
+    """Run all of them on a site of their own."""
+    report = Report()
+    bench_parse.run(report)
+    with running_site(f"bench-{os.getpid()}", telling(), airflow=False) as site:
+        os.environ.update({name: value for name, value in site.environment().items() if name.startswith(("AIRFLOW", "HYBRID_ERP"))})
+        bench_intake.run(site, report)
+        bench_delivery.run(site, report)
+    with running_site(f"bench-airflow-{os.getpid()}", telling(), airflow=True) as site:
+        bench_wake.run(site, report)
+    missed = [figure.name for figure in report.figures if figure.kept is False]
+    print(f"{len(report.figures)} figures in build/bench.json" + (f"; limits not kept: {', '.join(missed)}" if missed else ", every limit kept"))
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

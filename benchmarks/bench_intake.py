@@ -1,0 +1,65 @@
+"""Intake: what does it cost to check, key and audit events before they are stored?
+
+At least half as fast as a bare INSERT of the same rows into two tables: checking an event takes about as long as writing it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import psycopg
+from psycopg_pool import ConnectionPool
+
+from benchmarks.report import Figure, Report, interleaved
+from benchmarks.store import a_bench_store
+from hybrid_erp.adapters.store.intake import PostgresIntake
+from hybrid_erp.flow.intake import Intake
+from hybrid_erp.settings import load_settings
+from sandbox.site import Site
+from sandbox.store_setup import login_of
+from tests.builders import CONFIG, a_journal_entry
+
+BATCH, BATCHES = 500, 16
+
+BARE_TABLES = """
+    CREATE TABLE bare_posting (posting_id uuid PRIMARY KEY, source text, event_id text, event_type text, correlation_id text, data jsonb);
+    CREATE TABLE bare_outbox (posting_id uuid PRIMARY KEY, legal_entity text, region text, kind text, period text, state text);
+"""
+BARE_POSTING = "INSERT INTO bare_posting VALUES (%s, %s, %s, %s, %s, %s)"
+BARE_OUTBOX = "INSERT INTO bare_outbox VALUES (%s, %s, %s, %s, %s, %s)"
+
+
+def run(site: Site, report: Report) -> None:
+    """`intake_batched_per_s`."""
+    database = a_bench_store(site, "bench_intake")
+    intake_pool: ConnectionPool[psycopg.Connection[tuple[Any, ...]]] = ConnectionPool(
+        site.cluster.dsn(database, login_of("intake")), min_size=1, max_size=1, open=True
+    )
+    intake = Intake(load_settings(CONFIG).firm, PostgresIntake(intake_pool))
+    with intake_pool, psycopg.connect(site.cluster.dsn(database)) as bare:
+        bare.execute(BARE_TABLES)
+        bare.commit()
+        batches = [[a_journal_entry() for _ in range(BATCH)] for _ in range(BATCHES + 1)]
+        intake.accept(batches.pop(), accepted_by="bench")  # warm
+        rows = [[_bare_rows(intake, a_journal_entry()) for _ in range(BATCH)] for _ in range(BATCHES)]
+        seconds, baseline, ratio = interleaved(
+            [lambda batch=batch: intake.accept(batch, accepted_by="bench") for batch in batches],  # type: ignore[misc]
+            [lambda batch=batch: _bare(bare, batch) for batch in rows],  # type: ignore[misc]
+        )
+    figures = (BATCH / seconds, BATCH / baseline, 1 / ratio)
+    note = f"events in batches of {BATCH}; baseline: the same rows by INSERT into two tables"
+    report.add(Figure("intake_batched_per_s", *figures, "1/s", BATCH * BATCHES, limit=0.5, higher_is_better=True, note=note))
+
+
+def _bare_rows(intake: Intake, event: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    posting = intake.posting_of(event)
+    head = (posting.posting_id, posting.source, posting.event_id, posting.event_type, posting.correlation_id, json.dumps(posting.data))
+    return head, (posting.posting_id, "DE01", "emea", "ledger", "2026-03", "waiting")
+
+
+def _bare(connection: psycopg.Connection[tuple[Any, ...]], rows: list[tuple[tuple[Any, ...], tuple[Any, ...]]]) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(BARE_POSTING, [posting for posting, _ in rows])
+        cursor.executemany(BARE_OUTBOX, [outbox for _, outbox in rows])
+    connection.commit()

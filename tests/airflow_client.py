@@ -1,0 +1,50 @@
+"""Airflow and the canonical API as a program uses them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import psycopg
+import requests
+
+from hybrid_erp.settings import load_settings
+from sandbox.site import Site
+
+LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN %%hybrid_erp:%%' OR query ILIKE '%%FROM outbox o%%GROUP BY o.legal_entity%%'"
+
+
+class AirflowClient:
+    """Signed in as one of the site's logins."""
+
+    def __init__(self, site: Site, login: str) -> None:
+        self.site = site
+        self.session = requests.Session()
+        answer = self.session.post(f"{site.airflow_url}/auth/token", json={"username": login, "password": site.logins[login]}, timeout=30)
+        answer.raise_for_status()
+        self.session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def post_events(self, events: Any) -> requests.Response:
+        """Send one event or a batch."""
+        return self.session.post(f"{self.site.airflow_url}/hybrid-erp/v1/events", json=events, timeout=60)
+
+    def get(self, path: str) -> requests.Response:
+        """Ask the canonical API."""
+        return self.session.get(f"{self.site.airflow_url}/hybrid-erp{path}", timeout=60)
+
+    def airflow(self, method: str, path: str, **content: Any) -> Any:
+        """Call Airflow's own API."""
+        answer = self.session.request(method, f"{self.site.airflow_url}/api/v2{path}", timeout=60, **content)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def wait_until_listening(self, timeout: float = 120) -> None:
+        """Until the bell of every ERP's deliveries hears."""
+        expected, until = len(load_settings(self.site.config).erps), time.monotonic() + timeout
+        with psycopg.connect(self.site.cluster.dsn("hybrid_erp"), autocommit=True) as connection:
+            while True:
+                row = connection.execute(LISTENING.replace("%%", "%")).fetchone()
+                if row is not None and int(row[0]) >= expected:
+                    return
+                assert time.monotonic() < until, f"only {row} of {expected} bells listen"
+                time.sleep(0.5)
