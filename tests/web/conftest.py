@@ -1,0 +1,53 @@
+"""The canonical API with a login by switch, before a store of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi import FastAPI
+
+from hybrid_erp.adapters.store.reads import PostgresReader
+from hybrid_erp.adapters.store.waking import Waker
+from hybrid_erp.web.api import Facade, build_api
+from sandbox.postgres import Cluster
+from tests.fakes import FakeLogin
+from tests.stores import Store, fresh_store, running_cluster
+from tests.web.client import Client
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Some start a server, so `make check` leaves them to `make test`."""
+    for item in items:
+        if "store" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.processes)
+
+
+@pytest.fixture(scope="session")
+def store_cluster() -> Iterator[Cluster]:
+    with running_cluster("web") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def store(store_cluster: Cluster) -> Iterator[Store]:
+    with fresh_store(store_cluster) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def login() -> FakeLogin:
+    return FakeLogin()
+
+
+@pytest.fixture
+def api(store: Store, login: FakeLogin) -> FastAPI:
+    pool = store.pool("reader")
+    problems = [{"file": "config/regions/mars.yaml", "field": "region", "reason": "unknown", "remedy": "correct it"}]
+    facade = Facade(store.intake(), PostgresReader(pool), Waker(pool), problems)
+    return build_api(lambda: facade, login)
+
+
+@pytest.fixture
+def client(api: FastAPI) -> Client:
+    return Client(api)
