@@ -1,0 +1,190 @@
+"""A wrong configuration file says which file, which field, why, and what to do; and it disables its own region or ERP alone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hybrid_erp.model.errors import ConfigurationError
+from hybrid_erp.settings import Problem, Settings, load_settings
+from tests.builders import CONFIG
+
+ALL_REGIONS = {"amer", "apac", "emea"}
+EMEA = Path("regions/emea.yaml")
+ERPS = Path("erps.yaml")
+MAPPING = Path("mappings/ledgersmb-emea.yaml")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the configuration to break."""
+    return Path(shutil.copytree(CONFIG, tmp_path / "config"))
+
+
+def rewrite(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text, f"{file.name} does not say {old!r}"
+    file.write_text(text.replace(old, new, 1))
+
+
+def test_the_shipped_configuration_has_no_problem() -> None:
+    settings = load_settings(CONFIG)
+
+    assert settings.problems == ()
+    assert set(settings.regions) == ALL_REGIONS
+    assert set(settings.erps) == set(settings.mappings)
+
+
+def the_problem(settings: Settings) -> Problem:
+    (problem,) = settings.problems
+    assert problem.remedy
+    assert problem.reason.endswith(".")
+    for part in (problem.file, problem.field, problem.reason, problem.disables, problem.remedy):
+        assert part in str(problem)
+    return problem
+
+
+BAD_REGIONS: dict[str, tuple[str, str, str, str]] = {
+    "an unknown field": ("region: emea", "region: emea\ncolour: red", "colour", "not permitted"),
+    "a missing field": ("cloud: tryton-emea\n", "", "cloud", "required"),
+    "a phase in the middle of a move": ("starts_in: legacy_only", "starts_in: frozen", "starts_in", "legacy_only"),
+    "a period that is none": ("starts_from_period: 2025-01", "starts_from_period: 2025-13", "starts_from_period", "2026-03"),
+    "a currency that is none": (
+        "functional_currency: EUR",
+        "functional_currency: EUX",
+        "legal_entities.DE01.functional_currency",
+        "ISO 4217",
+    ),
+    "a functional currency apart": ("currencies: [EUR, USD, GBP]", "currencies: [USD, GBP]", "legal_entities.DE01", "must contain"),
+    "a policy that is none": (
+        "legal_number_issuer: erp",
+        "legal_number_issuer: nobody",
+        "legal_entities.DE01.legal_number_issuer",
+        "upstream",
+    ),
+    "a country in words": ("country: DE", "country: Germany", "legal_entities.DE01.country", "pattern"),
+    "another region's name": ("region: emea", "region: mars", "legal_entities", "the file is named emea"),
+    "a legal entity of another region": ("  UK01:", "  AU01:", "legal_entities", "AU01 belongs to region apac already"),
+    "no YAML": ("region: emea", "region: [emea", "(whole file)", "while parsing"),
+    "a tab": ("region: emea", "region:\temea\n\tx: 1", "(whole file)", "while scanning"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_REGIONS)
+def test_a_bad_region_is_named_and_disables_itself_alone(folder: Path, what: str) -> None:
+    old, new, field, reason = BAD_REGIONS[what]
+    rewrite(folder / EMEA, old, new)
+
+    settings = load_settings(folder)
+
+    problem = the_problem(settings)
+    assert (problem.file, problem.field, problem.disables) == ("config/regions/emea.yaml", field, "region emea")
+    assert reason in problem.reason
+    assert set(settings.regions) == ALL_REGIONS - {"emea"}
+    assert set(settings.erps) == set(load_settings(CONFIG).erps)
+
+
+def test_the_legal_entities_of_a_disabled_region_are_known_as_such(folder: Path) -> None:
+    rewrite(folder / EMEA, "cloud: tryton-emea\n", "")
+
+    settings = load_settings(folder)
+
+    assert settings.firm.disabled_legal_entities == {"DE01", "UK01"}
+    assert "DE01" not in settings.firm.region_of
+
+
+BAD_ERPS: dict[str, tuple[Path, str, str, str, str]] = {
+    "an unknown field": (ERPS, "ledgersmb-emea:\n", "ledgersmb-emea:\n    colour: red\n", "erps.ledgersmb-emea.colour", "not permitted"),
+    "a dialect in two words": (
+        ERPS,
+        "ledgersmb-emea:\n    dialect: sql",
+        "ledgersmb-emea:\n    dialect: any sql",
+        "erps.ledgersmb-emea.dialect",
+        "pattern",
+    ),
+    "no companies": (
+        ERPS,
+        "ledgersmb-emea:\n",
+        "ledgersmb-emea:\n    companies: {}\n  spare:\n",
+        "erps.ledgersmb-emea.dialect",
+        "required",
+    ),
+    "an overlap in its mapping": (
+        MAPPING,
+        "accounts:\n",
+        'accounts:\n  - {canonical: "1000", native: "999999"}\n',
+        "(whole file)",
+        "both select the same lines",
+    ),
+    "the mapping of another ERP": (MAPPING, "erp: ledgersmb-emea", "erp: ledgersmb-amer", "erp", "says 'ledgersmb-amer'"),
+    "no YAML in its mapping": (MAPPING, "erp: ledgersmb-emea", "erp: [ledgersmb-emea", "(whole file)", "while parsing"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_ERPS)
+def test_a_bad_erp_is_named_and_disables_itself_alone(folder: Path, what: str) -> None:
+    file, old, new, field, reason = BAD_ERPS[what]
+    rewrite(folder / file, old, new)
+
+    settings = load_settings(folder)
+
+    problems = {problem.field: problem for problem in settings.problems if problem.disables == "ERP ledgersmb-emea"}
+    assert reason in problems[field].reason
+    assert problems[field].file == f"config/{file}"
+    assert problems[field].remedy
+    assert set(load_settings(CONFIG).erps) - set(settings.erps) == {"ledgersmb-emea"}
+    assert set(settings.regions) == ALL_REGIONS
+
+
+def test_an_erp_without_a_mapping_is_named(folder: Path) -> None:
+    (folder / MAPPING).unlink()
+
+    settings = load_settings(folder)
+
+    assert the_problem(settings).file == "config/mappings/ledgersmb-emea.yaml"
+    assert "ledgersmb-emea" not in settings.erps
+
+
+@pytest.mark.parametrize("content", ["", "erps: []", "- a list", "just words"])
+def test_an_erps_file_without_erps_is_named_and_leaves_the_regions(folder: Path, content: str) -> None:
+    (folder / ERPS).write_text(content)
+
+    settings = load_settings(folder)
+
+    assert the_problem(settings).disables == "every ERP"
+    assert set(settings.regions) == ALL_REGIONS
+
+
+@pytest.mark.parametrize("file", ["accounts.yaml", "posting_rules.yaml"])
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda file: file.write_text(""), lambda file: file.write_text("version: [")])
+def test_without_chart_or_posting_rules_nothing_starts(folder: Path, file: str, spoil: Callable[[Path], object]) -> None:
+    spoil(folder / file)
+
+    with pytest.raises(ConfigurationError, match=file):
+        load_settings(folder)
+
+
+def test_a_file_that_is_not_utf_8_is_named(folder: Path) -> None:
+    (folder / EMEA).write_bytes(b"region: \xff\xfe")
+
+    assert the_problem(load_settings(folder)).file == "config/regions/emea.yaml"
+
+
+def test_every_problem_is_told_at_once(folder: Path) -> None:
+    rewrite(folder / EMEA, "country: DE", "country: Germany")
+    rewrite(folder / EMEA, "functional_currency: GBP", "functional_currency: pounds")
+    rewrite(folder / MAPPING, "erp: ledgersmb-emea", "erp: [")
+
+    assert len(load_settings(folder).problems) == 3
+
+
+def test_the_fingerprint_changes_with_every_file(folder: Path) -> None:
+    before = load_settings(folder).fingerprint
+    assert before == load_settings(folder).fingerprint
+
+    rewrite(folder / EMEA, "name: Europe", "name: Europa")
+
+    assert load_settings(folder).fingerprint != before
