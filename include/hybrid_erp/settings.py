@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from hybrid_erp.model.documents import JournalType
+from hybrid_erp.model.documents import DocumentType, JournalType
 from hybrid_erp.model.errors import ConfigurationError
 from hybrid_erp.model.firm import ClosedBooks, Firm
 from hybrid_erp.model.mapping import Mapping
@@ -45,6 +45,9 @@ class ErpSettings(_Settings):
     slots: Annotated[int, Field(ge=1, le=64)] = 2
     lease_seconds: Annotated[int, Field(ge=10, le=3600)] = 90
     acknowledged_warnings: tuple[str, ...] = ()
+    not_kept: frozenset[DocumentType] = Field(
+        default=frozenset(), description="Documents that this ERP does not hold; they are done with when it owns them."
+    )
     look_up_horizon_seconds: Annotated[float, Field(gt=0, le=86_400)] | None = Field(
         default=None, description="After how long a request cannot take effect any more; measured by the ERP's owner."
     )

@@ -14,8 +14,9 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 from hybrid_erp.model.booking import Booking
-from hybrid_erp.model.claim import Claim, SettledAbsent, SettledDead, SettledInDoubt, SettledPosted, SettledRetry, Settlement
+from hybrid_erp.model.claim import Claim, SettledAbsent, SettledDead, SettledInDoubt, SettledNotKept, SettledPosted, SettledRetry, Settlement
 from hybrid_erp.model.delivery import Capability, ConnectorClass, FailureClass, InDoubt, Outcome, Posted, Rejected, Retry, Submission
+from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.errors import (
     ClaimLostError,
     ErpUnavailableError,
@@ -54,6 +55,8 @@ class Delivery:
     settlements: Settlements
     look_up_horizon_seconds: float | None = None
     """After how long a request cannot take effect any more at a `look_up_only` ERP, where its owner has measured it (PROTOCOL S8)."""
+    not_kept: frozenset[DocumentType] = frozenset()
+    """Document types that this ERP does not hold, by the configuration's word."""
 
     def deliver(self, claims: Sequence[Claim], progress: Progress) -> None:
         """Send, read back and settle each claim by itself. Ends early, with the rest given back, when the ERP is down.
@@ -94,6 +97,9 @@ class Delivery:
 
     def _one(self, claim: Claim, sent: list[_Sent], progress: Progress, run: _Run) -> None:
         claim.require_lease()
+        if claim.document.document_type in self.not_kept:
+            self._settle(claim, SettledNotKept(), progress, run)
+            return
         capability = self.connector.capabilities.get(claim.document.document_type)
         if capability is None:
             reason = f"{claim.erp} does not take a {claim.document.document_type}."

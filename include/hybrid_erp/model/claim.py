@@ -110,4 +110,9 @@ class SettledAbsent:
     """Decisively not at this ERP: the mark is cleared, the posting may go elsewhere."""
 
 
-Settlement = SettledPosted | SettledRetry | SettledInDoubt | SettledDead | SettledWorking | SettledAbsent
+@dataclass(frozen=True, slots=True)
+class SettledNotKept:
+    """This ERP does not hold documents of this type, by the configuration's word; the posting is done with here."""
+
+
+Settlement = SettledNotKept | SettledPosted | SettledRetry | SettledInDoubt | SettledDead | SettledWorking | SettledAbsent

@@ -47,5 +47,5 @@ def worker(erp: str, legal_entity: str) -> Iterator[Worker]:
         closing(connector(configured, erp, legal_entity)) as erp_connector,
     ):
         settlements = PostgresSettlements(settling, name)
-        delivery = Delivery(configured.firm, erp_connector, settlements, erp_settings.look_up_horizon_seconds)
+        delivery = Delivery(configured.firm, erp_connector, settlements, erp_settings.look_up_horizon_seconds, erp_settings.not_kept)
         yield Worker(erp, legal_entity, PostgresClaims(claiming, name), delivery, erp_settings.lease_seconds)

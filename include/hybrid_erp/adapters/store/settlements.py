@@ -17,6 +17,7 @@ from hybrid_erp.model.claim import (
     SettledAbsent,
     SettledDead,
     SettledInDoubt,
+    SettledNotKept,
     SettledPosted,
     SettledRetry,
     SettledWorking,
@@ -171,6 +172,8 @@ def _statement(claim: Claim, settlement: Settlement) -> tuple[LiteralString, dic
             return OTHERWISE, _otherwise("dead_lettered", "dead_lettered", failure.value, message, 0, clears=True)
         case SettledWorking(job, wait_seconds):
             return OTHERWISE, _otherwise("working", "working", None, f"job {job}", wait_seconds)
+        case SettledNotKept():
+            return OTHERWISE, _otherwise("cancelled", "not_kept", None, f"not kept by {claim.erp}: config/erps.yaml", 0, clears=True)
         case SettledAbsent():
             return OTHERWISE, _otherwise("waiting", "absent", None, "not at this ERP", 0, clears=True, keeps=False)
 
