@@ -13,7 +13,7 @@ from benchmarks.report import Figure, Report
 from sandbox.site import Site
 from sandbox.store_setup import DATABASE
 from tests.builders import a_journal_entry
-from tests.airflow_client import AirflowClient
+from sandbox.demo.facade import FacadeClient
 
 EVENTS = 40
 STATE = "SELECT state FROM outbox WHERE posting_id = %s"
@@ -21,7 +21,7 @@ STATE = "SELECT state FROM outbox WHERE posting_id = %s"
 
 def run(site: Site, report: Report) -> None:
     """`notify_to_posted_p95_s`."""
-    client = AirflowClient(site, "lead")
+    client = FacadeClient(site, "lead")
     client.wait_until_listening()
     with psycopg.connect(site.cluster.dsn(DATABASE), autocommit=True) as connection:
         waits = [_one(client, connection, number) for number in range(EVENTS)]
@@ -31,7 +31,7 @@ def run(site: Site, report: Report) -> None:
     report.add(Figure("notify_to_posted_p95_s", p95, None, None, "s", EVENTS, limit=5.0, note=note))
 
 
-def _one(client: AirflowClient, connection: psycopg.Connection[tuple[Any, ...]], number: int) -> float:
+def _one(client: FacadeClient, connection: psycopg.Connection[tuple[Any, ...]], number: int) -> float:
     event = a_journal_entry(("DE01", "AU01")[number % 2])
     answer = client.post_events(event)
     assert answer.status_code == requests.codes.accepted, answer.text

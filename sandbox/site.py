@@ -101,6 +101,8 @@ class Site:
         ]
         if self.has_faulty_lines:
             parts += [self._line_part(erp, environment) for erp in LINES]
+        reached = ("tryton", *(f"{erp}-line" for erp in LINES)) if self.has_faulty_lines else ("tryton",)
+        parts.append(self._step("master-data", "adopt-master-data", environment, after=("store", *reached)))
         if self.has_airflow:
             parts += airflow_parts.parts(self.airflow_url, environment, after=("store",))
         return Plan(

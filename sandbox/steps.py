@@ -23,7 +23,15 @@ def stop_database(site: Site) -> None:
         site.cluster.stop()
 
 
-STEPS = {"start-database": start_database, "prepare-store": prepare_store, "stop-database": stop_database}
+def adopt_master_data(_: Site) -> None:
+    """Enter what both ERPs held before the facade into the crosswalk: the ERPs are asked, through their connections."""
+    from hybrid_erp.wiring.cli import main as hybrid_erp
+
+    if status := hybrid_erp(["adopt"]):
+        sys.exit(status)
+
+
+STEPS = {"start-database": start_database, "prepare-store": prepare_store, "stop-database": stop_database, "adopt-master-data": adopt_master_data}
 
 
 def main() -> None:

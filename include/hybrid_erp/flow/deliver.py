@@ -162,8 +162,17 @@ class Delivery:
             correlation_id=claim.correlation_id,
             traceparent=claim.traceparent,
         )
+        kept = [claim.draft_id] if claim.draft_id else []
+
+        def keep_draft(draft_id: str) -> None:
+            self.settlements.keep_draft(claim, draft_id)
+            kept.append(draft_id)
+
         try:
-            return self.connector.submit(submission, lambda draft_id: self.settlements.keep_draft(claim, draft_id))
+            outcome = self.connector.submit(submission, keep_draft)
+            if isinstance(outcome, Rejected) and kept:
+                self._drop(claim, kept[-1])
+            return outcome
         except UnmappedError as error:
             return Rejected(FailureClass.MAPPING_GAP, error.message)
         except HybridErpError:
@@ -171,6 +180,11 @@ class Delivery:
         except Exception as error:  # a connector's bug must not stop the batch, and says nothing about what the ERP did
             log.exception("Posting %s: the connector of %s failed", claim.posting_id, claim.erp)
             return InDoubt(f"The connector failed: {type(error).__name__}.")
+
+    def _drop(self, claim: Claim, draft_id: str) -> None:
+        """A draft that the ERP refused to post goes, so that a replay may begin anew; one that cannot be deleted stays known."""
+        if self.connector.discard_draft(claim.document.document_type, draft_id):
+            self.settlements.forget_draft(claim, draft_id)
 
     def _accounting_date(self, claim: Claim) -> date:
         """The control decides once (ACCOUNTING A2, A3): stored before it is sent."""

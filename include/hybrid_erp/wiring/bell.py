@@ -37,7 +37,9 @@ class DeliveryBell(BaseEventTrigger):
         terms = await asyncio.to_thread(conninfo, STORE["delivery"])
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(**terms, autocommit=True) as connection:
+                async with await psycopg.AsyncConnection.connect(
+                    **{**terms, "application_name": f"hybrid_erp bell {self.erp}"[:63]}, autocommit=True
+                ) as connection:
                     await connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel_of(self.erp))))
                     yield TriggerEvent({"why": "listening"})
                     while True:

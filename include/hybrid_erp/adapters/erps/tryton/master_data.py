@@ -78,6 +78,8 @@ class MasterDataWriter:
             "timesheet_available": True,
             "status": self._status(done=project.status is ProjectStatus.CLOSED),
         }
+        if project.status is ProjectStatus.CLOSED:
+            row["progress"] = 1.0  # Tryton closes a project only with all of it done
         return self._save_work(project.number, project.name, row, text, self._works("project", project.number))
 
     def _task(self, task: ProjectTask, text: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 import requests
@@ -11,10 +11,11 @@ import requests
 from hybrid_erp.settings import load_settings
 from sandbox.site import Site
 
-LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN %%hybrid_erp:%%' OR query ILIKE '%%FROM outbox o%%GROUP BY o.legal_entity%%'"
+# The bells' sessions: one for each ERP, named after it.
+LISTENING: Final = "SELECT count(DISTINCT application_name) FROM pg_stat_activity WHERE application_name LIKE 'hybrid_erp bell %'"
 
 
-class AirflowClient:
+class FacadeClient:
     """Signed in as one of the site's logins."""
 
     def __init__(self, site: Site, login: str) -> None:
@@ -43,8 +44,18 @@ class AirflowClient:
         expected, until = len(load_settings(self.site.config).erps), time.monotonic() + timeout
         with psycopg.connect(self.site.cluster.dsn("hybrid_erp"), autocommit=True) as connection:
             while True:
-                row = connection.execute(LISTENING.replace("%%", "%")).fetchone()
+                row = connection.execute(LISTENING).fetchone()
                 if row is not None and int(row[0]) >= expected:
                     return
-                assert time.monotonic() < until, f"only {row} of {expected} bells listen"
+                if time.monotonic() > until:
+                    raise TimeoutError(f"only {row} of {expected} bells listen; look at the triggerer's log in {self.site.folder}/logs")
                 time.sleep(0.5)
+
+    def retries(self) -> dict[str, int]:
+        """How often Airflow tried tasks of each deliver DAG again."""
+        found: dict[str, int] = {}
+        content = {"dag_ids": [f"deliver_{erp}" for erp in load_settings(self.site.config).erps], "page_limit": 1000}
+        for instance in self.airflow("POST", "/dags/~/dagRuns/~/taskInstances/list", json=content)["task_instances"]:
+            if (again := instance["try_number"] - 1) > 0:
+                found[instance["dag_id"]] = found.get(instance["dag_id"], 0) + again
+        return found

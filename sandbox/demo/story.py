@@ -1,0 +1,111 @@
+"""The story: 300 events over HTTP while Airflow delivers and one ERP is cut off for a while; then the ERPs are asked."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import psycopg
+
+from hybrid_erp.settings import load_settings
+from sandbox.demo.books import read_books
+from sandbox.demo.events import Event, Story, the_story
+from sandbox.demo.facade import FacadeClient
+from sandbox.demo.report import Demonstration, judge, show
+from sandbox.fault_proxy import Fault
+from sandbox.site import Site, running_site
+from sandbox.store_setup import DATABASE
+
+BATCH: Final = 30
+CUT_AFTER_BATCH, MENDED_AFTER_SECONDS = 2, 12.0
+PATIENCE_SECONDS: Final = 240.0
+OPEN: Final = "SELECT state, count(*) FROM outbox GROUP BY state"
+OPEN_STATES: Final = frozenset({"waiting", "claimed", "working", "draft", "partly_posted", "in_doubt"})
+
+Progress = Callable[[str], None]
+
+
+def tell(progress: Progress) -> int:
+    """Run the demonstration; 0 if the ERPs hold exactly what they should."""
+    began_at = time.monotonic()
+    with running_site(f"demo-{os.getpid()}", progress, airflow=True, faulty_lines=True) as site:
+        settings, story = load_settings(site.config), the_story()
+        before = read_books(site, settings)
+        client = FacadeClient(site, "lead")
+        client.wait_until_listening()
+        progress(f"sending {len(story.events)} events, {len(story.mistakes)} of them wrong, in batches of {BATCH}")
+        answers = _send(site, client, story, progress)
+        settled_seconds = _wait_until_settled(site, progress)
+        progress("asking both ERPs what they hold: LedgerSMB by SQL, Tryton over HTTP")
+        demonstration = Demonstration(
+            story=story,
+            answers=answers,
+            before=before,
+            after=read_books(site, settings),
+            states=_states_by_region(site),
+            ownership=client.get("/v1/ownership").json()["ownership"],
+            retries=client.retries(),
+            settled_seconds=settled_seconds,
+            seconds=time.monotonic() - began_at,
+        )
+        verdict = judge(demonstration, settings)
+        progress("stopping everything")
+    show(demonstration, verdict, time.monotonic() - began_at)
+    return 0 if verdict.passed else 1
+
+
+def _send(site: Site, client: FacadeClient, story: Story, progress: Progress) -> list[dict[str, Any]]:
+    answers: list[dict[str, Any]] = []
+    batches: Sequence[Sequence[Event]] = [story.events[start : start + BATCH] for start in range(0, len(story.events), BATCH)]
+    cut_at: float | None = None
+    for number, batch in enumerate(batches):
+        if number == CUT_AFTER_BATCH:
+            progress("cutting the line to Tryton: connections are refused")
+            site.line("tryton").behave(Fault.REFUSE)
+            cut_at = time.monotonic()
+        answers += client.post_events(list(batch)).json()["answers"]
+        progress(f"sent {len(answers)}: " + ", ".join(f"{count} {verdict}" for verdict, count in Counter(a["verdict"] for a in answers).items()))
+    assert cut_at is not None
+    while (left := cut_at + MENDED_AFTER_SECONDS - time.monotonic()) > 0:
+        time.sleep(min(left, 3))
+        progress("Tryton is cut off; " + _in_words(_states(site)))
+    site.line("tryton").behave(Fault.PASS)
+    progress("the line to Tryton is mended")
+    return answers
+
+
+def _wait_until_settled(site: Site, progress: Progress) -> float:
+    began_at = time.monotonic()
+    told_at = 0.0
+    while OPEN_STATES & set(states := _states(site)):
+        if time.monotonic() - began_at > PATIENCE_SECONDS:
+            reason = f"after {PATIENCE_SECONDS:.0f} s postings are still open: {_in_words(states)}"
+            raise TimeoutError(f"{reason}. Look at the deliver DAGs' logs in {site.folder}/airflow/logs, or run `make up` and try there.")
+        if time.monotonic() - told_at > 3:
+            progress(_in_words(states))
+            told_at = time.monotonic()
+        time.sleep(0.25)
+    progress(_in_words(_states(site)))
+    return time.monotonic() - began_at
+
+
+def _states(site: Site) -> dict[str, int]:
+    with psycopg.connect(site.cluster.dsn(DATABASE)) as connection:
+        return {str(state): int(str(count)) for state, count in connection.execute(OPEN).fetchall()}
+
+
+def _states_by_region(site: Site) -> list[tuple[Any, ...]]:
+    with psycopg.connect(site.cluster.dsn(DATABASE)) as connection:
+        return connection.execute(
+            """
+            SELECT o.region, o.kind, coalesce(d.erp, '-'), o.state, count(*), min(o.reason) FROM outbox o
+            LEFT JOIN delivery d USING (accepted_on, posting_id, legal_entity) GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+            """
+        ).fetchall()
+
+
+def _in_words(states: dict[str, int]) -> str:
+    return ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in sorted(states.items()))
