@@ -1,0 +1,127 @@
+"""Airflow finds every DAG, whatever is wrong in the configuration of one region or ERP."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from hybrid_erp.settings import load_settings
+from tests.builders import CONFIG
+
+CHECKOUT = CONFIG.parent
+REGIONS = 200
+
+Parse = Callable[[Path], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def parse(tmp_path_factory: pytest.TempPathFactory) -> Parse:
+    """Parses the DAG files against a configuration folder."""
+    home = tmp_path_factory.mktemp("airflow")
+
+    def parsed(config: Path) -> dict[str, Any]:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "PYTHONPATH": f"{CHECKOUT / 'include'}{os.pathsep}{CHECKOUT}",
+            "HYBRID_ERP_CONFIG": str(config),
+        }
+        command = [sys.executable, "-m", "tests.dags.parse", str(CHECKOUT / "dags")]
+        done = subprocess.run(command, env=environment, cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=120)
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return found
+
+    return parsed
+
+
+@pytest.fixture(scope="module")
+def shipped(parse: Parse) -> dict[str, Any]:
+    """What the shipped configuration makes."""
+    return parse(CONFIG)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(CONFIG, tmp_path / "config"))
+
+
+def deliveries(found: dict[str, Any]) -> set[str]:
+    return {name.removeprefix("deliver_") for name in found["dags"] if name.startswith("deliver_")}
+
+
+def test_every_dag_file_is_imported_without_an_error(shipped: dict[str, Any]) -> None:
+    assert shipped["import_errors"] == {}
+    assert {dag["file"] for dag in shipped["dags"].values()} == {file.name for file in (CHECKOUT / "dags").glob("*.py")}
+
+
+def test_there_is_one_delivery_for_each_erp(shipped: dict[str, Any]) -> None:
+    assert deliveries(shipped) == set(load_settings(CONFIG).erps)
+
+
+def test_every_dag_is_its_own_runbook(shipped: dict[str, Any]) -> None:
+    for name, dag in shipped["dags"].items():
+        assert dag["doc_md"], name
+        assert len(dag["doc_md"].splitlines()) >= 3, name
+        assert "hybrid-erp" in dag["tags"], name
+
+
+def test_no_dag_runs_for_the_past_or_beside_itself(shipped: dict[str, Any]) -> None:
+    for name, dag in shipped["dags"].items():
+        assert dag["catchup"] is False, name
+        assert dag["max_active_runs"] == 1, name
+
+
+def test_a_task_is_named_by_its_verb_and_is_tried_again(shipped: dict[str, Any]) -> None:
+    assert set(shipped["dags"]["deliver_ledgersmb-emea"]["tasks"]) == {"survey", "deliver"}
+    for name, dag in shipped["dags"].items():
+        for task, content in dag["tasks"].items():
+            assert task.replace("_", "").replace(".", "").isalnum(), f"{name}.{task}"
+            assert content["retries"] >= 1, f"{name}.{task}"
+
+
+def test_a_broken_region_takes_no_delivery_away(parse: Parse, folder: Path, shipped: dict[str, Any]) -> None:
+    (folder / "regions" / "emea.yaml").write_text("region: [emea")
+
+    found = parse(folder)
+
+    assert found["import_errors"] == {}
+    assert deliveries(found) == deliveries(shipped)
+
+
+def test_a_broken_erp_takes_its_own_delivery_away_alone(parse: Parse, folder: Path, shipped: dict[str, Any]) -> None:
+    (folder / "mappings" / "ledgersmb-emea.yaml").write_text("erp: [")
+
+    found = parse(folder)
+
+    assert found["import_errors"] == {}
+    assert deliveries(shipped) - deliveries(found) == {"ledgersmb-emea"}
+
+
+def test_two_hundred_regions_are_parsed_in_time(parse: Parse, folder: Path) -> None:
+    erps = yaml.safe_load((folder / "erps.yaml").read_text())
+    region = yaml.safe_load((folder / "regions" / "emea.yaml").read_text())
+    for number in range(REGIONS):
+        codes = {f"{old[:2]}{number:03d}": old for old in region["legal_entities"]}
+        entities = {new: region["legal_entities"][old] for new, old in codes.items()}
+        content = region | {"region": f"r{number}", "legal_entities": entities}
+        (folder / "regions" / f"r{number}.yaml").write_text(yaml.safe_dump(content))
+        for erp in (region["legacy"], region["cloud"]):
+            companies = erps["erps"][erp]["companies"]
+            companies |= {new: companies[old] for new, old in codes.items()}
+    (folder / "erps.yaml").write_text(yaml.safe_dump(erps))
+
+    found = parse(folder)
+
+    assert found["import_errors"] == {}
+    assert len(deliveries(found)) == len(erps["erps"])
+    assert found["seconds"] < 30  # Airflow's own limit for a file
