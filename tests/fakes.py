@@ -25,7 +25,7 @@ from hybrid_erp.model.delivery import (
 from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.errors import ClaimLostError, ErpUnavailableError, RefusedEventError
 from hybrid_erp.model.posting import Posting
-from hybrid_erp.ports import DueQueue, KeepDraft, Stored
+from hybrid_erp.ports import DueQueue, Held, KeepDraft, Stored
 
 
 @dataclass
@@ -76,6 +76,9 @@ class FakeErp:
 
     def discard_draft(self, document_type: DocumentType, native_id: str) -> bool:
         return True
+
+    def held(self, document_type: DocumentType) -> Sequence[Held]:
+        return []
 
     def close(self) -> None:
         pass

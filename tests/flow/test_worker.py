@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hybrid_erp.flow.claim import BATCH, Worker
+from hybrid_erp.flow.claim import FIRST_BATCH, Worker
 from hybrid_erp.flow.deliver import Delivery, Progress
 from hybrid_erp.model.claim import Claim
 from hybrid_erp.model.delivery import ErpIdentity
@@ -20,7 +20,7 @@ def a_worker(erp: FakeErp, *claims: Claim) -> Worker:
 
 
 def test_a_worker_goes_on_until_nothing_is_due() -> None:
-    claims = [a_claim() for _ in range(BATCH + 7)]
+    claims = [a_claim() for _ in range(FIRST_BATCH + 7)]
     reports: list[int] = []
 
     def report(progress: Progress) -> None:
@@ -28,8 +28,8 @@ def test_a_worker_goes_on_until_nothing_is_due() -> None:
 
     progress = a_worker(FakeErp(), *claims).run(seconds=60, report=report)
 
-    assert progress.settled == {"posted": BATCH + 7}
-    assert reports == [BATCH, BATCH + 7]
+    assert progress.settled == {"posted": FIRST_BATCH + 7}
+    assert reports == [FIRST_BATCH, FIRST_BATCH + 7]
 
 
 def test_a_worker_delivers_its_own_company_alone() -> None:
