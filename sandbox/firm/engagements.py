@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from enum import Enum
 from typing import Final
 
-from sandbox.firm.business_days import FIRST_DAY, working_day_from
+from sandbox.firm.business_days import FIRST_DAY
 from sandbox.firm.customers import Customer
 from sandbox.firm.exchange_rates import at_level
-from sandbox.firm.happening import Happening, money, stated
 from sandbox.firm.offices import Office
-from sandbox.firm.people import rate_card_number
 
 
 class Billing(Enum):
@@ -27,14 +25,6 @@ class Billing(Enum):
     FIXED_FEE = "half when it begins, half later; earned month by month"
 
 
-#: The billing method that contract and project state.
-METHODS: Final = {
-    Billing.BY_THE_HOUR: "time_and_materials",
-    Billing.BY_MILESTONE: "milestone",
-    Billing.RETAINER: "retainer",
-    Billing.PREPAID: "retainer",
-    Billing.FIXED_FEE: "fixed_fee",
-}
 #: The engagements of an office, over and over: billing, first day, last day (if agreed), what they do, price in thousands of US dollars.
 KINDS: Final = (
     (Billing.BY_THE_HOUR, date(2025, 9, 1), None, "Platform rebuild", 0),
@@ -46,7 +36,6 @@ KINDS: Final = (
     (Billing.PREPAID, date(2026, 4, 1), date(2027, 3, 31), "Managed reporting", 9),
     (Billing.FIXED_FEE, date(2026, 7, 1), date(2027, 6, 30), "Pricing study", 180),
 )
-TASKS: Final = ("Analysis", "Delivery")
 CHANGE_REQUESTED_ON: Final = date(2026, 9, 15)
 CHANGE_OF_PRICE: Final = Decimal("0.25")
 
@@ -111,53 +100,3 @@ def engagements_of(office: Office, customers: Sequence[Customer], scale: int) ->
         price = at_level(Decimal(thousands * 1000), customer.currency, 400)
         found.append(Engagement(office, customer, index + 1, billing, name, starts_on, ends_on, price))
     return found
-
-
-def engagement_happenings(engagement: Engagement) -> Iterator[Happening]:
-    """Contract, project and tasks, and how they change."""
-    signed_on = working_day_from(max(FIRST_DAY, engagement.starts_on - timedelta(days=14)))
-    yield Happening(signed_on, "contract", engagement.thread, _contract(engagement, version=1))
-    if not engagement.known:
-        opened_on = working_day_from(signed_on + timedelta(days=2))
-        yield Happening(opened_on, "project", engagement.thread, _project(engagement, version=1, status="active"))
-        if engagement.ends_on and engagement.ends_on < date(2026, 12, 1):
-            # The last invoice goes out in the month after the last hour.
-            closed_on = working_day_from(engagement.ends_on + timedelta(days=33))
-            yield Happening(closed_on, "project", engagement.thread, _project(engagement, version=2, status="closed"))
-        signed_on = opened_on
-    for place, name in enumerate(TASKS):
-        task = {"number": engagement.task(place), "legal_entity": engagement.office.code, "project": engagement.project, "name": name}
-        yield Happening(signed_on, "project_task", engagement.thread, {**task, "planned_hours": "800"})
-    if engagement.billing is Billing.FIXED_FEE:
-        yield Happening(CHANGE_REQUESTED_ON, "contract", engagement.thread, _contract(engagement, version=2))
-
-
-def _contract(engagement: Engagement, *, version: int) -> dict[str, object]:
-    office = engagement.office
-    by_the_hour = engagement.billing is Billing.BY_THE_HOUR
-    agreed = engagement.price + (engagement.change if version > 1 else 0)
-    line = stated(
-        number="1",
-        legal_entity=office.code,
-        billing_method=METHODS[engagement.billing],
-        amount=None if by_the_hour else money(agreed),
-        rate_card=rate_card_number(office, engagement.currency) if by_the_hour else None,
-        description=engagement.name if version == 1 else f"{engagement.name}, with change request 1",
-    )
-    return {**_agreed(engagement, engagement.contract, version), "lines": [line]}
-
-
-def _project(engagement: Engagement, *, version: int, status: str) -> dict[str, object]:
-    data = {"legal_entity": engagement.office.code, "name": engagement.name, "contract": engagement.contract, "status": status}
-    return {**_agreed(engagement, engagement.project, version), **data, "billing_method": METHODS[engagement.billing]}
-
-
-def _agreed(engagement: Engagement, number: str, version: int) -> dict[str, object]:
-    return stated(
-        number=number,
-        version=version,
-        customer=engagement.customer.number,
-        currency=engagement.currency,
-        starts_on=engagement.starts_on.isoformat(),
-        ends_on=engagement.ends_on.isoformat() if engagement.ends_on else None,
-    )

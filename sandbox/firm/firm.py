@@ -7,8 +7,9 @@ from itertools import chain
 
 from hybrid_erp.settings import Settings, load_settings
 from sandbox.firm.business_days import TODAY
+from sandbox.firm.contracts import engagement_happenings
 from sandbox.firm.customers import Customer, customer_happenings, customers_of
-from sandbox.firm.engagements import Engagement, engagement_happenings, engagements_of
+from sandbox.firm.engagements import Engagement, engagements_of
 from sandbox.firm.expenses import expense_happenings
 from sandbox.firm.happening import CloudEvent, Happening, as_events
 from sandbox.firm.invoices import bill_happenings
