@@ -22,7 +22,10 @@ def main() -> int:
     with running_site(f"bench-airflow-{os.getpid()}", telling(), airflow=True) as site:
         bench_wake.run(site, report)
     missed = [figure.name for figure in report.figures if figure.kept is False]
-    print(f"{len(report.figures)} figures in build/bench.json" + (f"; limits not kept: {', '.join(missed)}" if missed else ", every limit kept"))
+    print(
+        f"{len(report.figures)} figures in build/bench.json"
+        + (f"; limits not kept: {', '.join(missed)}" if missed else ", every limit kept")
+    )
     return 1 if missed else 0
 
 

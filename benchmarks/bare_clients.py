@@ -35,7 +35,7 @@ def ledgersmb(site: Site, erp: str, legal_entity: str) -> Iterator[Post]:
     """Plain SQL inserts, one commit an entry, as the ERP's own programs do it."""
     terms = site.connections()[load_settings(CONFIG).erps[erp].companies[legal_entity].connection]
     with psycopg.connect(host=terms["host"], port=terms["port"], user=terms["login"], dbname=terms["schema"]) as connection:  # type: ignore[arg-type]
-        accounts = dict(connection.execute("SELECT accno, id FROM account").fetchall())
+        accounts: dict[str, int] = dict(connection.execute("SELECT accno, id FROM account").fetchall())
         natives: dict[str, int] = {}
 
         def post(entries: Sequence[dict[str, Any]]) -> None:

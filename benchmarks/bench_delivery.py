@@ -17,7 +17,7 @@ from benchmarks import bare_clients
 from benchmarks.report import Figure, Report, interleaved
 from benchmarks.store import a_bench_store
 from benchmarks.stub import StubConnector, running_stub
-from hybrid_erp.adapters.store.claims import PostgresClaims
+from hybrid_erp.adapters.store.claims import PostgresClaims, Queue
 from hybrid_erp.adapters.store.intake import PostgresIntake
 from hybrid_erp.adapters.store.settlements import PostgresSettlements
 from hybrid_erp.flow.claim import Worker
@@ -98,7 +98,7 @@ class _Each(Sequence[Callable[[], None]]):
 
 
 @contextmanager
-def _worker(site: Site, database: str, erp: str, legal_entity: str, erp_connector: ErpConnector) -> Iterator[tuple[Intake, Worker]]:
+def _worker(site: Site, database: str, erp: str, legal_entity: str, erp_connector: ErpConnector) -> Iterator[tuple[Intake, Worker[Queue]]]:
     firm = load_settings(CONFIG).firm
     pool: ConnectionPool[psycopg.Connection[tuple[Any, ...]]] = ConnectionPool(
         site.cluster.dsn(database, login_of("intake")), min_size=1, max_size=1, open=True

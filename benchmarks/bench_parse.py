@@ -18,7 +18,7 @@ REGIONS, ERPS, RUNS = 200, 10, 5
 
 PARSE = """
 import sys, time
-import airflow.sdk, airflow.sdk.definitions.dag, airflow.sdk.definitions.asset, airflow.sdk.definitions.timetables.assets, airflow.triggers.base
+import airflow.sdk.definitions.asset, airflow.sdk.definitions.dag, airflow.sdk.definitions.timetables.assets, airflow.triggers.base
 from airflow.sdk import DAG, task
 import runpy
 began_at = time.perf_counter()
@@ -42,7 +42,9 @@ def run(report: Report) -> None:
 def _parse(config: Path) -> float:
     files = sorted(str(file) for file in (CONFIG.parent / "dags").glob("*.py"))
     environment = os.environ | {"HYBRID_ERP_CONFIG": str(config), "PYTHONPATH": str(CONFIG.parent / "include")}
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", PARSE, *files], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PARSE, *files], env=environment, capture_output=True, text=True, check=True
+    )
     return float(done.stdout.split()[-1])
 
 

@@ -10,10 +10,10 @@ import psycopg
 import requests
 
 from benchmarks.report import Figure, Report
+from sandbox.demo.facade import FacadeClient
 from sandbox.site import Site
 from sandbox.store_setup import DATABASE
 from tests.builders import a_journal_entry
-from sandbox.demo.facade import FacadeClient
 
 EVENTS = 40
 STATE = "SELECT state FROM outbox WHERE posting_id = %s"

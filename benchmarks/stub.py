@@ -77,7 +77,7 @@ class StubConnector:
     def submit(self, submission: Submission, keep_draft: KeepDraft) -> Outcome:
         booking = submission.booking
         assert booking is not None
-        content = {"key": submission.key, "hash": submission.content_hash, "on": booking.accounting_on.isoformat()}
+        content: dict[str, Any] = {"key": submission.key, "hash": submission.content_hash, "on": booking.accounting_on.isoformat()}
         content |= {"entity": booking.legal_entity, "lines": [[line.account, str(line.amount)] for line in booking.lines]}
         body = json.dumps(content).encode()
         reply = self._session.call("POST", "/", headers=JSON, body=body, limit_seconds=seconds_until(submission.deadline))

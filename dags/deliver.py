@@ -2,14 +2,16 @@
 
 **When it runs**: as soon as a posting is accepted (a bell on the store), and every ten minutes as a safety net.
 
-**What it does**: `survey` asks the store at which companies work is due. What is little it delivers itself; each company with much work, or
-one whose ERP cannot be reached, gets a `deliver` task of its own, named after the company. A task works until its queue is empty or its time
-is up. What it has settled stays settled.
+**What it does**: `survey` asks the store at which companies work is due. What is little it delivers itself; each company with
+much work, or one whose ERP cannot be reached, gets a `deliver` task of its own, named after the company. A task works until its
+queue is empty or its time is up. What it has settled stays settled.
 
-**Red or waiting to retry**: the ERP is down or asks to wait. Nothing is lost: postings wait in the store, and delivery goes on by itself when
-the ERP answers. A posting that the ERP refuses for good is a *dead letter*: it fails no task; repair its cause and run `replay_dead_letters`.
+**Red or waiting to retry**: the ERP is down or asks to wait. Nothing is lost: postings wait in the store, and delivery goes on
+by itself when the ERP answers. A posting that the ERP refuses for good is a *dead letter*: it fails no task; repair its cause
+and run `replay_dead_letters`.
 
-**Clearing, marking, killing a task** is always safe: who may send what is decided in the store, and every second attempt asks the ERP first.
+**Clearing, marking, killing a task** is always safe: who may send what is decided in the store, and every second attempt asks
+the ERP first.
 """
 
 from __future__ import annotations

@@ -31,7 +31,12 @@ def adopt_master_data(_: Site) -> None:
         sys.exit(status)
 
 
-STEPS = {"start-database": start_database, "prepare-store": prepare_store, "stop-database": stop_database, "adopt-master-data": adopt_master_data}
+STEPS = {
+    "start-database": start_database,
+    "prepare-store": prepare_store,
+    "stop-database": stop_database,
+    "adopt-master-data": adopt_master_data,
+}
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from hybrid_erp.model.claim import Claim, Settlement
@@ -13,6 +13,7 @@ from hybrid_erp.model.delivery import Capabilities, ErpIdentity, NativeDocument,
 from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.errors import RefusedEventError
 from hybrid_erp.model.posting import Posting
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -41,13 +42,16 @@ class DueQueue(Protocol):
         """The company."""
 
 
-class Claims(Protocol):
+Q = TypeVar("Q", bound=DueQueue)
+
+
+class Claims(Protocol[Q]):
     """Where claims come from."""
 
-    def due(self, erp: str) -> Sequence[DueQueue]:
+    def due(self, erp: str) -> Sequence[Q]:
         """Where work is due."""
 
-    def claim(self, erp: str, queue: DueQueue, *, limit: int, lease_seconds: float) -> Sequence[Claim]:
+    def claim(self, erp: str, queue: Q, *, limit: int, lease_seconds: float) -> Sequence[Claim]:
         """Claim up to `limit` postings."""
 
 

@@ -30,7 +30,7 @@ def the_story() -> Story:
     named: dict[int, str] = {}
     # Each mistake somewhere in the later part of the story, after what it imitates.
     step = (len(valid) - 100) // len(mistakes)
-    for number, (why, event) in enumerate(mistakes):
+    for number, (_, event) in enumerate(mistakes):
         events.insert(100 + number * (step + 1), event)
     by_identity = {id(event): why for why, event in mistakes}
     for place, event in enumerate(events):

@@ -133,8 +133,12 @@ def show(seen: Demonstration, verdict: Verdict, seconds: float) -> None:
         console.print(f"[red]WRONG[/red] {finding}")
     if verdict.passed:
         keys = sum(map(len, verdict.expected.values()))
-        console.print(f"[green]Right:[/green] {keys} documents, each exactly once and only in the ERP that owns it; every trial balance to the cent.")
-    console.print(f"Settled {seen.settled_seconds:.0f} s after the last event and the mended line; {seconds:.0f} s in all. {RESULT} has the figures.")
+        console.print(
+            f"[green]Right:[/green] {keys} documents, each exactly once and only in the ERP that owns it; every trial balance to the cent."
+        )
+    console.print(
+        f"Settled {seen.settled_seconds:.0f} s after the last event and the mended line; {seconds:.0f} s in all. {RESULT} has the figures."
+    )
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(_figures(seen, verdict, seconds), indent=1, default=str))
 
@@ -172,7 +176,9 @@ def _show_books(console: Console, seen: Demonstration, verdict: Verdict) -> None
         debits = sum((amount for amount in books.balances.values() if amount > 0), ZERO)
         wrong = [finding for finding in verdict.findings if finding.startswith(f"{books.erp} {books.legal_entity} account")]
         difference = "0.00" if not wrong else f"{len(wrong)} accounts"
-        table.add_row(books.erp, books.legal_entity, str(len(books.keys)), str(twice), str(foreign), str(missing), f"{debits:,.2f}", difference)
+        table.add_row(
+            books.erp, books.legal_entity, str(len(books.keys)), str(twice), str(foreign), str(missing), f"{debits:,.2f}", difference
+        )
     console.print(table)
 
 

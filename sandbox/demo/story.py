@@ -67,7 +67,9 @@ def _send(site: Site, client: FacadeClient, story: Story, progress: Progress) ->
             site.line("tryton").behave(Fault.REFUSE)
             cut_at = time.monotonic()
         answers += client.post_events(list(batch)).json()["answers"]
-        progress(f"sent {len(answers)}: " + ", ".join(f"{count} {verdict}" for verdict, count in Counter(a["verdict"] for a in answers).items()))
+        progress(
+            f"sent {len(answers)}: " + ", ".join(f"{count} {verdict}" for verdict, count in Counter(a["verdict"] for a in answers).items())
+        )
     assert cut_at is not None
     while (left := cut_at + MENDED_AFTER_SECONDS - time.monotonic()) > 0:
         time.sleep(min(left, 3))

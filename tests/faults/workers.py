@@ -1,7 +1,7 @@
 """Workers to kill: a process that has loaded everything and forks a worker whenever it is told to.
 
-Reads lines `ERP LEGAL_ENTITY SECONDS` and answers with the worker's process id; a worker ends by itself or is killed. Its outcome is written
-to standard error, for the person who looks into a failure.
+Reads lines `ERP LEGAL_ENTITY SECONDS` and answers with the worker's process id; a worker ends by itself or is killed. Its
+outcome is written to standard error, for the person who looks into a failure.
 """
 
 from __future__ import annotations

@@ -12,7 +12,16 @@ from uuid import UUID
 import pytest
 
 from hybrid_erp.flow.deliver import Delivery, Progress
-from hybrid_erp.model.claim import Claim, SettledAbsent, SettledDead, SettledInDoubt, SettledPosted, SettledRetry, SettledWorking
+from hybrid_erp.model.claim import (
+    Claim,
+    SettledAbsent,
+    SettledDead,
+    SettledInDoubt,
+    SettledNotKept,
+    SettledPosted,
+    SettledRetry,
+    SettledWorking,
+)
 from hybrid_erp.model.delivery import (
     Accepted,
     ConnectorClass,
@@ -255,6 +264,25 @@ def test_a_short_lease_sends_nothing_and_is_given_back() -> None:
     assert desk.settlements.given_back == claims
 
 
+def test_a_short_lease_asks_nothing_either() -> None:
+    desk, claim = Desk(FakeErp(down=True)), a_claim(lease_seconds=4, attempt=2, maybe_there=True)
+
+    progress = desk.deliver(claim)
+
+    assert progress.unavailable is None
+    assert desk.settlements.given_back == [claim]
+
+
+def test_a_document_that_the_erp_does_not_hold_is_done_with_and_is_not_sent() -> None:
+    desk, claim = Desk(), a_claim()
+    desk.delivery = replace(desk.delivery, not_kept=frozenset({DocumentType.JOURNAL_ENTRY}))
+
+    desk.deliver(claim)
+
+    assert desk.settled(claim) == SettledNotKept()
+    assert desk.erp.submissions == []
+
+
 def test_a_document_type_that_the_erp_does_not_take_is_a_dead_letter_and_is_not_sent() -> None:
     desk, claim = Desk(), a_claim()
     del desk.erp.capabilities[DocumentType.JOURNAL_ENTRY]
@@ -356,6 +384,16 @@ def test_a_stored_draft_is_the_one_that_is_posted() -> None:
     desk.deliver(claim)
 
     assert [submission.draft_id for submission in desk.erp.submissions] == ["draft-7"]
+    assert desk.settlements.drafts == {}
+
+
+def test_a_draft_that_the_erp_refused_to_post_is_deleted_so_that_a_replay_begins_anew() -> None:
+    claim = a_claim()
+    desk = Desk(WithDrafts(refuses={claim.document.number}))
+
+    desk.deliver(claim)
+
+    assert desk.failure(claim) is FailureClass.VALIDATION
     assert desk.settlements.drafts == {}
 
 

@@ -9,12 +9,13 @@ from hybrid_erp.flow.deliver import Delivery, Progress
 from hybrid_erp.model.claim import Claim
 from hybrid_erp.model.delivery import ErpIdentity
 from hybrid_erp.model.errors import ErpUnavailableError, WrongSystemError
+from hybrid_erp.ports import DueQueue
 from tests.builders import a_journal_entry
 from tests.fakes import FakeErp, FakeOutbox, FakeSettlements
 from tests.flow.claims import ERP, FIRM, a_claim
 
 
-def a_worker(erp: FakeErp, *claims: Claim) -> Worker:
+def a_worker(erp: FakeErp, *claims: Claim) -> Worker[DueQueue]:
     legal_entities = tuple(dict.fromkeys(claim.legal_entity for claim in claims))
     return Worker(ERP, "DE01", FakeOutbox(list(claims), legal_entities), Delivery(FIRM, erp, FakeSettlements()), 60)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic
 
 from hybrid_erp.flow.deliver import Delivery, Progress
 from hybrid_erp.model.claim import boot_clock
-from hybrid_erp.ports import Claims, DueQueue
+from hybrid_erp.ports import Claims, Q
 
 FIRST_BATCH: Final = 25
 MAX_BATCH: Final = 200
@@ -17,12 +17,12 @@ LEASE_SHARE: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
+class Worker(Generic[Q]):
     """Delivers for one company of one ERP: one writer a company, whatever the kind."""
 
     erp: str
     legal_entity: str
-    claims: Claims
+    claims: Claims[Q]
     delivery: Delivery
     lease_seconds: float
 
@@ -47,7 +47,7 @@ class Worker:
                 break
         return progress
 
-    def _work(self, queue: DueQueue, ends: float, progress: Progress, report: Callable[[Progress], None]) -> int:
+    def _work(self, queue: Q, ends: float, progress: Progress, report: Callable[[Progress], None]) -> int:
         done, limit = 0, FIRST_BATCH
         while boot_clock() < ends and progress.unavailable is None:
             began = boot_clock()

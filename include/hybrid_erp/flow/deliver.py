@@ -13,8 +13,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Final
 
+from hybrid_erp.flow.settle import settlement_of, settlement_of_found, wait_seconds
 from hybrid_erp.model.booking import Booking
-from hybrid_erp.model.claim import Claim, SettledAbsent, SettledDead, SettledInDoubt, SettledNotKept, SettledPosted, SettledRetry, Settlement
+from hybrid_erp.model.claim import (
+    Claim,
+    SettledAbsent,
+    SettledDead,
+    SettledInDoubt,
+    SettledNotKept,
+    SettledPosted,
+    SettledRetry,
+    Settlement,
+)
 from hybrid_erp.model.delivery import Capability, ConnectorClass, FailureClass, InDoubt, Outcome, Posted, Rejected, Retry, Submission
 from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.errors import (
@@ -28,7 +38,6 @@ from hybrid_erp.model.errors import (
 from hybrid_erp.model.firm import Firm
 from hybrid_erp.model.ownership import first_day, next_period
 from hybrid_erp.ports import ErpConnector, Settlements
-from hybrid_erp.flow.settle import settlement_of, settlement_of_found, wait_seconds
 
 log: Final = logging.getLogger(__name__)
 

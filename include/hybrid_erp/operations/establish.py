@@ -18,9 +18,17 @@ class OwnershipMoves(Protocol):
 class StartingRegion(Protocol):
     """What a region's configuration says of its beginning."""
 
-    region: str
-    starts_in: str
-    starts_from_period: str
+    @property
+    def region(self) -> str:
+        """Its name."""
+
+    @property
+    def starts_in(self) -> str:
+        """Its first phase."""
+
+    @property
+    def starts_from_period(self) -> str:
+        """The first accounting period that is owned."""
 
     @property
     def first_owner(self) -> str:

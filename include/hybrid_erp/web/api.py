@@ -4,7 +4,7 @@ The login guards the application, not each route: a route that is added is locke
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Protocol, TypeVar
 from uuid import UUID
@@ -19,8 +19,6 @@ from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from hybrid_erp import __version__
-from hybrid_erp.adapters.store.reads import PostgresReader
-from hybrid_erp.adapters.store.waking import Waker
 from hybrid_erp.flow.intake import Intake, IntakeAnswer, Verdict
 from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE
 from hybrid_erp.web.problems import http_problem, invalid_request, problem_of, problem_response, status_of
@@ -34,6 +32,7 @@ THREADS: Final = 8
 CORRELATION_ID: Final = r"^[\x21-\x7e]+$"
 
 T = TypeVar("T")
+Run = Callable[[Callable[["Facade"], Any]], Awaitable[Any]]
 
 
 class Login(Protocol):
@@ -48,13 +47,39 @@ class Login(Protocol):
         """May send events; returns the name that the audit trail carries."""
 
 
+class Reads(Protocol):
+    """What the store can be asked. Rows as they are answered."""
+
+    def posting(self, posting_id: UUID) -> Mapping[str, Any] | None:
+        """A posting, where it is, and its deliveries."""
+
+    def trace(self, correlation_id: str) -> Sequence[Mapping[str, Any]]:
+        """Every step of everything with a correlation id."""
+
+    def ownership(self) -> Mapping[str, Any]:
+        """Who owns what, and the pins."""
+
+    def counts(self) -> Sequence[Mapping[str, Any]]:
+        """Postings by region, kind and state."""
+
+    def owners_of(self, regions: Sequence[str]) -> Sequence[str]:
+        """The ERPs that own something of these regions."""
+
+
+class Wakes(Protocol):
+    """Wakes deliveries."""
+
+    def wake(self, erps: Iterable[str]) -> None:
+        """Ring for these ERPs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facade:
     """What the API stands in front of."""
 
     intake: Intake
-    reader: PostgresReader
-    waker: Waker
+    reader: Reads
+    waker: Wakes
     problems: Sequence[Mapping[str, str]] = ()
     """What is wrong in the configuration."""
 
@@ -80,11 +105,13 @@ def build_api(open_facade: Callable[[], Facade], login: Login) -> FastAPI:
     async def run(work: Callable[[Facade], T]) -> T:
         return await anyio.to_thread.run_sync(lambda: work(open_facade()), limiter=limiter)
 
-    _add_routes(api, run, login)
+    _add_intake(api, run, login)
+    _add_queries(api, run)
+    _add_descriptions(api, run)
     return api
 
 
-def _add_routes(api: FastAPI, run: Callable[[Callable[[Facade], Any]], Awaitable[Any]], login: Login) -> None:
+def _add_intake(api: FastAPI, run: Run, login: Login) -> None:
     @api.post("/v1/events", status_code=202)
     async def take_events(request: Request, sender: Annotated[str, Depends(login.sender)]) -> Response:
         """Take one CloudEvent, or a batch of up to 1,000 as a JSON array. Answered after the events are durably stored."""
@@ -105,6 +132,8 @@ def _add_routes(api: FastAPI, run: Callable[[Callable[[Facade], Any]], Awaitable
             return JSONResponse({"answers": [_view(answer) for answer in answers]}, 202 if _any_accepted(answers) else 200)
         return _single(answers[0])
 
+
+def _add_queries(api: FastAPI, run: Run) -> None:
     @api.get("/v1/postings/{posting_id}")
     async def posting(posting_id: UUID) -> Any:
         """Where a posting is now, and its receipt from each ERP."""
@@ -126,6 +155,8 @@ def _add_routes(api: FastAPI, run: Callable[[Callable[[Facade], Any]], Awaitable
         """Which ERP owns what, from which accounting period on; and the pins."""
         return JSONResponse(jsonable_encoder(await run(lambda facade: facade.reader.ownership())))
 
+
+def _add_descriptions(api: FastAPI, run: Run) -> None:
     @api.get("/v1/schemas")
     async def schemas() -> Any:
         """The event types that are served."""

@@ -25,7 +25,7 @@ class DeliveryBell(BaseEventTrigger):
     """Rings for one ERP. Its arguments are kept in Airflow's database: the ERP's name, nothing secret."""
 
     def __init__(self, erp: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]  # Airflow does not say
         self.erp = erp
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -41,13 +41,13 @@ class DeliveryBell(BaseEventTrigger):
                     **{**terms, "application_name": f"hybrid_erp bell {self.erp}"[:63]}, autocommit=True
                 ) as connection:
                     await connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel_of(self.erp))))
-                    yield TriggerEvent({"why": "listening"})
+                    yield _ring("listening")
                     while True:
                         if await self._notified(connection):
-                            yield TriggerEvent({"why": "notified"})
+                            yield _ring("notified")
                             await asyncio.sleep(QUIET_SECONDS)
                         elif await (await connection.execute(DUE, {"erp": self.erp})).fetchone():
-                            yield TriggerEvent({"why": "due"})
+                            yield _ring("due")
             except psycopg.OperationalError as error:
                 self.log.warning("The store cannot be reached: %s. Listening again in %s s.", error, QUIET_SECONDS)
                 await asyncio.sleep(QUIET_SECONDS)
@@ -56,3 +56,7 @@ class DeliveryBell(BaseEventTrigger):
         async for _ in connection.notifies(timeout=LOOK_EVERY_SECONDS, stop_after=1):
             return True
         return False
+
+
+def _ring(why: str) -> TriggerEvent:
+    return TriggerEvent({"why": why})  # type: ignore[no-untyped-call]  # Airflow does not say

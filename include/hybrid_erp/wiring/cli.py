@@ -142,7 +142,11 @@ def _verify(options: argparse.Namespace) -> int:
             found += 1
         sealed = sum(seal.row_count for seal in seals[region])
         print(f"{region}: {len(seals[region])} seals over {sealed} rows, {len(rows[region]) - sealed} rows not sealed yet.")
-    print("The audit trail is whole." if not found else f"{found} findings: keep everything as it is and call whoever answers for the audit trail.")
+    print(
+        "The audit trail is whole."
+        if not found
+        else f"{found} findings: keep everything as it is and call whoever answers for the audit trail."
+    )
     return 1 if found else 0
 
 

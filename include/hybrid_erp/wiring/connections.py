@@ -11,7 +11,8 @@ STORE: Final = {duty: f"hybrid_erp_{duty}" for duty in ("intake", "delivery", "c
 
 def connection(conn_id: str) -> Connection:
     """An Airflow Connection; raises AirflowNotFoundException with its name if there is none."""
-    return Connection.get(conn_id)
+    found: Connection = Connection.get(conn_id)
+    return found
 
 
 def conninfo(conn_id: str) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def due_queues(erp: str) -> Sequence[Queue]:
 
 
 @contextmanager
-def worker(erp: str, legal_entity: str) -> Iterator[Worker]:
+def worker(erp: str, legal_entity: str) -> Iterator[Worker[Queue]]:
     """A worker, with its connections open until the block ends."""
     configured = settings()
     erp_settings, name = configured.erps[erp], worker_name()

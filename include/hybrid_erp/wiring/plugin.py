@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 from airflow.plugins_manager import AirflowPlugin
 
 from hybrid_erp import __version__
@@ -14,4 +12,6 @@ class HybridErpPlugin(AirflowPlugin):
     """Hybrid ERP in Airflow."""
 
     name = "hybrid_erp"
-    fastapi_apps: ClassVar[list[Any]] = [{"app": airflow_api(), "url_prefix": "/hybrid-erp", "name": f"Hybrid ERP {__version__}"}]
+    fastapi_apps = [  # noqa: RUF012  # Airflow declares it as an instance variable
+        {"app": airflow_api(), "url_prefix": "/hybrid-erp", "name": f"Hybrid ERP {__version__}"}
+    ]

@@ -76,7 +76,9 @@ def replay_dead_letters(conf: dict[str, Any], *, requested_by: str) -> dict[str,
     try:
         asked = ReplayConf.model_validate(conf)
     except ValidationError as error:
-        raise NotReplayableError(f"The run's configuration does not fit: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}.") from error
+        raise NotReplayableError(
+            f"The run's configuration does not fit: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}."
+        ) from error
     request = ReplayRequest(asked.posting_ids, asked.region or None, asked.failure or None, asked.reason, requested_by, asked.dry_run)
     with store_connection("delivery") as connection:
         chosen = replay(request, PostgresDeadLetters(connection))

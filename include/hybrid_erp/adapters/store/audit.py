@@ -87,4 +87,8 @@ def to_json(seal: Seal) -> dict[str, Any]:
 
 def from_json(content: dict[str, Any]) -> Seal:
     """A seal from JSON."""
-    return Seal(**{name: bytes.fromhex(value) if name.endswith("_hash") else value for name, value in content.items()})
+    numbers = (int(content[name]) for name in ("seal_no", "from_xid", "to_xid", "row_count"))
+    hashes = (bytes.fromhex(content[name]) for name in ("rows_hash", "previous_hash", "seal_hash"))
+    seal_no, from_xid, to_xid, row_count = numbers
+    rows_hash, previous_hash, seal_hash = hashes
+    return Seal(str(content["region"]), seal_no, from_xid, to_xid, row_count, rows_hash, previous_hash, seal_hash)

@@ -36,8 +36,8 @@ _MARKED: LiteralString = """
     SELECT FROM delivery d WHERE d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id AND d.legal_entity = o.legal_entity
     AND d.maybe_there AND d.state <> 'posted'
 """
-# An earlier request may have reached another ERP: that one is asked first (C4). Phases: C7; a pinned entity and a period that stays with the
-# old owner are not touched by the region's phase. Order and dependencies: C2, C5.
+# An earlier request may have reached another ERP: that one is asked first (C4). Phases: C7; a pinned entity and a period that stays with
+# the old owner are not touched by the region's phase. Order and dependencies: C2, C5.
 _CLAIMABLE: LiteralString = f"""
           o.state IN ('waiting', 'claimed', 'working', 'draft', 'partly_posted', 'in_doubt') AND o.due_at <= clock_timestamp()
           AND (CASE WHEN o.destination = '' AND EXISTS ({_MARKED} AND d.erp <> routed.erp)

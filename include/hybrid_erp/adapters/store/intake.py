@@ -142,7 +142,7 @@ def _write(cursor: Cursor[tuple[Any, ...]], postings: Sequence[Posting], accepte
     # In the order of the keys, so that two batches with common keys meet in the same order and never deadlock.
     by_key = sorted(postings, key=lambda posting: posting.posting_id)
     _copy(cursor, COPY_KEYS, ((posting.posting_id, bytes.fromhex(posting.content_hash), today) for posting in by_key))
-    _copy(cursor, COPY_DOCUMENTS, sorted((_document_row(posting) for posting in postings), key=lambda row: row[:4]))
+    _copy(cursor, COPY_DOCUMENTS, sorted(_document_row(posting) for posting in postings))
     destinations = _reference_destinations(cursor, postings)
     places = [place for (place,) in cursor.execute(NEXT_PLACES, (len(postings),))]
     placed = list(zip(places, postings, strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from psycopg import Connection
@@ -19,12 +19,14 @@ POSTING: LiteralString = """
 """
 PLACES: LiteralString = """
     SELECT o.legal_entity, o.region, o.kind, o.period, o.routing_key, o.lane, o.state, o.reason,
-           CASE WHEN o.state NOT IN ('posted', 'cancelled', 'dead_lettered') AND o.due_at > clock_timestamp() THEN o.due_at END AS not_before,
+           CASE WHEN o.state NOT IN ('posted', 'cancelled', 'dead_lettered') AND o.due_at > clock_timestamp()
+                THEN o.due_at END AS not_before,
            (SELECT array_agg(n.document_type || ' ' || n.number ORDER BY 1) FROM dependency n WHERE n.posting_id = o.posting_id
             AND o.state = 'waiting' AND CASE n.until WHEN 'posted'
                 THEN NOT EXISTS (SELECT FROM crosswalk c WHERE c.document_type = n.document_type AND c.number = n.number
                                  AND c.legal_entity = coalesce(nullif(n.legal_entity, ''), o.legal_entity))
-                ELSE NOT EXISTS (SELECT FROM document a WHERE a.document_type = n.document_type AND a.number = n.number) END) AS waiting_for,
+                ELSE NOT EXISTS (SELECT FROM document a WHERE a.document_type = n.document_type AND a.number = n.number) END
+           ) AS waiting_for,
            (SELECT e.posting_id FROM outbox e WHERE e.lane = o.lane AND e.seq < o.seq AND e.state NOT IN ('posted', 'cancelled')
             ORDER BY e.seq LIMIT 1) AS behind
     FROM outbox o WHERE o.posting_id = %s ORDER BY o.legal_entity, o.destination
@@ -37,7 +39,8 @@ DELIVERIES: LiteralString = """
 """
 TRACE: LiteralString = """
     SELECT a.recorded_at, a.region, a.actor, a.action, a.posting_id, a.legal_entity, a.erp, a.details
-    FROM audit a WHERE a.posting_id IN (SELECT posting_id FROM posting WHERE correlation_id = %s) ORDER BY a.recorded_at, a.audit_id LIMIT %s
+    FROM audit a WHERE a.posting_id IN (SELECT posting_id FROM posting WHERE correlation_id = %s)
+    ORDER BY a.recorded_at, a.audit_id LIMIT %s
 """
 OWNERSHIP: LiteralString = """
     SELECT w.region, w.kind, w.phase, w.epoch, w.pin_version, p.from_period, p.owner, p.candidate
@@ -60,6 +63,8 @@ OWNERS: LiteralString = """
 """
 
 Row = dict[str, Any]
+#: Of one correlation id; more than a person reads.
+MAX_STEPS: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +80,9 @@ class PostgresReader:
             return None
         return found[0] | {"places": self._rows(PLACES, (posting_id,)), "deliveries": self._rows(DELIVERIES, (posting_id,))}
 
-    def trace(self, correlation_id: str, limit: int = 1000) -> Sequence[Row]:
+    def trace(self, correlation_id: str) -> Sequence[Row]:
         """Every step of every posting of one correlation id, in order."""
-        return self._rows(TRACE, (correlation_id, limit))
+        return self._rows(TRACE, (correlation_id, MAX_STEPS))
 
     def ownership(self) -> Row:
         """Who owns what, from which period on, and the pins."""

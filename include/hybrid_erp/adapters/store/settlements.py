@@ -35,7 +35,8 @@ _OUTBOX: LiteralString = """
 """
 _NOTED: LiteralString = """
     INSERT INTO audit (region, actor, action, posting_id, legal_entity, erp, correlation_id, details)
-    SELECT %(region)s, %(worker)s, %(action)s, %(posting_id)s, %(legal_entity)s, %(erp)s, %(correlation_id)s, %(details)s::jsonb FROM settled
+    SELECT %(region)s, %(worker)s, %(action)s, %(posting_id)s, %(legal_entity)s, %(erp)s, %(correlation_id)s, %(details)s::jsonb
+    FROM settled
 """
 
 POSTED: LiteralString = f"""
@@ -60,7 +61,7 @@ POSTED: LiteralString = f"""
 # A refusal clears the mark only if nothing was sent before this claim either (T4); a dead letter that keeps it is in doubt (T5).
 OTHERWISE: LiteralString = f"""
     WITH settled AS (
-        UPDATE delivery d SET state = %(state)s, 
+        UPDATE delivery d SET state = %(state)s,
             maybe_there = CASE WHEN %(clears)s THEN (d.mark_before AND %(keeps)s) OR (%(state)s = 'waiting' AND d.draft_id IS NOT NULL)
                                ELSE true END,
             failure = %(failure)s, message = %(message)s, lease_until = clock_timestamp(), settled_at = clock_timestamp()

@@ -76,11 +76,20 @@ class MasterDataWriter:
             "company": self.directory.company,
             "party": self.directory.party(project.customer).id,
             "timesheet_available": True,
-            "status": self._status(done=project.status is ProjectStatus.CLOSED),
+            "status": self._status("project", done=project.status is ProjectStatus.CLOSED),
         }
+        found = self._works("project", project.number)
         if project.status is ProjectStatus.CLOSED:
-            row["progress"] = 1.0  # Tryton closes a project only with all of it done
-        return self._save_work(project.number, project.name, row, text, self._works("project", project.number))
+            row["progress"] = 1.0
+            for work in found:
+                self._complete_tasks(int(work["id"]))
+        return self._save_work(project.number, project.name, row, text, found)
+
+    def _complete_tasks(self, project: int) -> None:
+        """Tryton closes a project only with all of it done: its tasks first."""
+        done = {"progress": 1.0, "status": self._status("task", done=True)}
+        for task in self._client.search(WORK, [["type", "=", "task"], ["parent", "=", project]], []):
+            self._client.change(WORK, int(task["id"]), dict(done))
 
     def _task(self, task: ProjectTask, text: str) -> int:
         parent = self._require_project(task.project)
@@ -142,8 +151,8 @@ class MasterDataWriter:
         domain += [["parent", "=", parent]] if parent is not None else []
         return self._client.search(WORK, domain, ["comment"], order=[["id", "ASC"]])
 
-    def _status(self, *, done: bool) -> int:
-        rows = self._client.search("project.work.status", [["types", "in", ["project"]]], ["progress"], order=[["id", "ASC"]])
+    def _status(self, kind: str, *, done: bool) -> int:
+        rows = self._client.search("project.work.status", [["types", "in", [kind]]], ["progress"], order=[["id", "ASC"]])
         matching = [row["id"] for row in rows if (row["progress"] == 1) is done] or [row["id"] for row in rows]
         return int(matching[0])
 

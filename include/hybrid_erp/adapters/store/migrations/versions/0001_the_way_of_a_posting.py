@@ -97,7 +97,7 @@ CREATE TABLE dependency (
     until         text NOT NULL CHECK (until IN ('posted', 'accepted')),
     PRIMARY KEY (posting_id, document_type, legal_entity, number)
 );
-COMMENT ON COLUMN dependency.legal_entity IS 'Of which legal entity the other document is; empty: of the one that the posting is delivered to.';
+COMMENT ON COLUMN dependency.legal_entity IS 'Of which legal entity the other document is; empty: of the one delivered to.';
 """
 
 # One posting at one company of one ERP. `maybe_there` is the mark of PROTOCOL: a request may have reached, or may yet reach, that ERP.
@@ -326,7 +326,8 @@ BEGIN
                WHERE o.region = p_region AND o.routing_key = p_routing_key AND d.state = 'posted'
                AND d.erp = coalesce(old_erp, owned.owner) AND d.erp <> coalesce(p_erp, owned.owner)
                AND NOT EXISTS (SELECT FROM delivery there WHERE there.accepted_on = d.accepted_on AND there.posting_id = d.posting_id
-                               AND there.legal_entity = d.legal_entity AND there.erp = coalesce(p_erp, owned.owner) AND there.state = 'posted'))
+                               AND there.legal_entity = d.legal_entity AND there.erp = coalesce(p_erp, owned.owner)
+                               AND there.state = 'posted'))
     THEN
         RAISE EXCEPTION '% holds documents of % that the other ERP lacks', coalesce(old_erp, 'the owner'), p_routing_key
             USING ERRCODE = 'object_not_in_prerequisite_state';
