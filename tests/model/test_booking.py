@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from hybrid_erp.model.booking import Booking, BookingLine, compare
 from hybrid_erp.model.documents import Invoice
 from hybrid_erp.model.errors import UnbalancedEntryError
 from hybrid_erp.model.money import ZERO, has_too_many_digits
+from hybrid_erp.model.posting_rules import PostingRules
 from tests.model.documents import BOOKING_TYPES, FIRM, booked_documents, entries
 
 CENT = Decimal("0.01")
@@ -150,3 +152,28 @@ def test_a_mismatch_says_what_was_expected_and_what_was_found() -> None:
         str(mismatch)
         == "account 1100 (project P-1, party C-1, tax DE-STD): expected 119.00 USD = 110.00 EUR, found 118.00 USD = 110.00 EUR"
     )
+
+
+BAD_RULES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "an amount that nobody has": ("invoice", {"account": "1100", "amount": "totl"}, "has no 'totl'"),
+    "lines that nobody has": ("invoice", {"account": "1100", "each": "rows", "amount": "amount"}, "has no lines 'rows'"),
+    "lines that are none": ("invoice", {"account": "1100", "each": "customer", "amount": "amount"}, "has no lines 'customer'"),
+    "an amount that no line has": ("invoice", {"account": "1100", "each": "lines", "amount": "base"}, "has no 'base' in its lines"),
+    "an account that no line has": ("invoice", {"account_from": "account", "each": "lines", "amount": "amount"}, "has no 'account'"),
+    "a choice by nothing": (
+        "expense",
+        {"account_by": {"attribute": "colour", "accounts": {"*": "1"}}, "amount": "amount"},
+        "has no 'colour'",
+    ),
+    "a party that nobody is": ("expense", {"account": "1100", "amount": "amount", "party": "customer"}, "has no 'customer'"),
+    "a document without money": ("project", {"account": "1100", "amount": "contract_value"}, "cannot be booked"),
+    "two accounts": ("invoice", {"account": "1100", "account_from": "customer", "amount": "total"}, "exactly one of"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_RULES)
+def test_a_posting_rule_that_could_never_work_is_refused_when_it_is_read(what: str) -> None:
+    document_type, rule, reason = BAD_RULES[what]
+
+    with pytest.raises(ValidationError, match=reason):
+        PostingRules.model_validate({"version": "1", "rules": {document_type: [{"side": "debit"} | rule]}})

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hybrid_erp.model.booking import Booking, BookingLine
-from hybrid_erp.model.documents import CanonicalDocument, Dimensions, DocumentType
+from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE, CanonicalDocument, Dimensions, DocumentType
 from hybrid_erp.model.errors import UnmappedError
 from hybrid_erp.model.money import ZERO, convert_all
 
@@ -57,6 +57,17 @@ class PostingRules(BaseModel):
     version: str
     rules: dict[DocumentType, tuple[LineRule, ...]]
 
+    @model_validator(mode="after")
+    def names_what_documents_have(self) -> Self:
+        """Only attributes that the document's own type has, and only documents that state money and a day."""
+        for document_type, rules in self.rules.items():
+            document = _DOCUMENTS[document_type]
+            if document.monetary is CanonicalDocument.monetary or document.accounting_on is CanonicalDocument.accounting_on:
+                raise ValueError(f"a {document_type} states no money or no accounting date: it cannot be booked")
+            for rule in rules:
+                _check(rule, document, document_type)
+        return self
+
     def books(self, document_type: DocumentType) -> bool:
         """Whether a document of this type books anything."""
         return bool(self.rules.get(document_type))
@@ -79,6 +90,24 @@ class PostingRules(BaseModel):
         booking = Booking(document.legal_entities[0], accounting_on, currency, functional_currency, booked)
         booking.require_balance()
         return booking
+
+
+_DOCUMENTS: Final = {document.document_type: document for document in DOCUMENTS_BY_TYPE.values()}
+
+
+def _check(rule: LineRule, document: type[CanonicalDocument], document_type: DocumentType) -> None:
+    """Raises ValueError if a rule names what its document, or each of its lines, does not have."""
+    line: type[BaseModel] = document
+    if rule.each is not None:
+        field = document.model_fields.get(rule.each)
+        kinds = get_args(field.annotation) if field else ()
+        if not kinds or get_origin(field.annotation if field else None) is not tuple:
+            raise ValueError(f"a {document_type} has no lines {rule.each!r}")
+        line = kinds[0]
+    chosen_by = rule.account_by.attribute if rule.account_by else None
+    for name, owners in ((rule.amount, (line,)), (rule.account_from, (line,)), (chosen_by, (line, document)), (rule.party, (document,))):
+        if name is not None and not any(name in owner.model_fields or hasattr(owner, name) for owner in owners):
+            raise ValueError(f"a {document_type} has no {name!r}" + (f" in its {rule.each}" if rule.each else ""))
 
 
 def _with_functional(line: BookingLine, functional: Decimal) -> BookingLine:
