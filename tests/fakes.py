@@ -100,6 +100,7 @@ class FakeSettlements:
     given_back: list[Claim] = field(default_factory=list)
     drafts: dict[UUID, str] = field(default_factory=dict)
     accounting_dates: list[tuple[UUID, date]] = field(default_factory=list)
+    moved: list[tuple[UUID, str]] = field(default_factory=list)
     lost: set[UUID] = field(default_factory=set)
     """Postings whose claim another worker holds by now."""
 
@@ -110,6 +111,10 @@ class FakeSettlements:
     def give_back(self, claim: Claim) -> None:
         self._require(claim)
         self.given_back.append(claim)
+
+    def move_to_period(self, claim: Claim, period: str) -> None:
+        self._require(claim)
+        self.moved.append((claim.posting_id, period))
 
     def keep_draft(self, claim: Claim, draft_id: str) -> None:
         self._require(claim)

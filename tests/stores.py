@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +37,14 @@ LEGACY, CLOUD = "ledgersmb-emea", "tryton-emea"
 SETTINGS = the_settings()
 
 _databases = itertools.count(1)
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
+    """Look again until it is so."""
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, "it did not come about"
+        time.sleep(0.01)
 
 
 @contextmanager

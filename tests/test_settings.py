@@ -148,6 +148,17 @@ def test_an_erp_without_a_mapping_is_named(folder: Path) -> None:
     assert "ledgersmb-emea" not in settings.erps
 
 
+@pytest.mark.parametrize("content", ["", "# nothing yet", "valid_from: 2026-13-01"])
+def test_an_empty_file_and_a_day_that_does_not_exist_are_named_too(folder: Path, content: str) -> None:
+    (folder / EMEA).write_text(content)
+    assert the_problem(load_settings(folder)).disables == "region emea"
+    assert set(load_settings(folder).regions) == ALL_REGIONS - {"emea"}
+
+    shutil.copy(CONFIG / EMEA, folder / EMEA)
+    (folder / MAPPING).write_text(content)
+    assert the_problem(load_settings(folder)).disables == "ERP ledgersmb-emea"
+
+
 @pytest.mark.parametrize("content", ["", "erps: []", "- a list", "just words"])
 def test_an_erps_file_without_erps_is_named_and_leaves_the_regions(folder: Path, content: str) -> None:
     (folder / ERPS).write_text(content)
@@ -188,3 +199,22 @@ def test_the_fingerprint_changes_with_every_file(folder: Path) -> None:
     rewrite(folder / EMEA, "name: Europe", "name: Europa")
 
     assert load_settings(folder).fingerprint != before
+
+
+def test_a_region_on_an_erp_that_is_configured_nowhere_is_disabled_alone(folder: Path) -> None:
+    rewrite(folder / "regions/amer.yaml", "cloud: tryton-amer", "cloud: tryton-atlantis")
+
+    settings = load_settings(folder)
+
+    assert "tryton-atlantis" in the_problem(settings).reason
+    assert set(settings.regions) == ALL_REGIONS - {"amer"}
+
+
+def test_a_mapping_to_a_canonical_account_that_does_not_exist_disables_its_erp_alone(folder: Path) -> None:
+    rewrite(folder / MAPPING, 'canonical: "1000"', 'canonical: "1099"')
+
+    settings = load_settings(folder)
+
+    assert "1099" in the_problem(settings).reason
+    assert "ledgersmb-emea" not in settings.erps
+    assert set(settings.regions) == ALL_REGIONS

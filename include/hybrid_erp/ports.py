@@ -64,6 +64,9 @@ class Settlements(Protocol):
     def give_back(self, claim: Claim) -> None:
         """Return a claim under which nothing at all was sent."""
 
+    def move_to_period(self, claim: Claim, period: str) -> None:
+        """Return a claim under which nothing was sent, to be routed by another accounting period."""
+
     def keep_draft(self, claim: Claim, draft_id: str) -> None:
         """Store, durably, the native id of the one draft that may be posted."""
 

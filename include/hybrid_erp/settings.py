@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Container
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -170,6 +171,7 @@ class Settings:
             },
             accounts={number: account.journal_types if account.control else None for number, account in self.chart.accounts.items()},
             posting_rules=self.posting_rules,
+            first_period={code: region.starts_from_period for region in self.regions.values() for code in region.legal_entities},
             disabled_legal_entities=self.disabled_legal_entities,
         )
 
@@ -193,13 +195,17 @@ class _Reader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.problems: list[Problem] = []
+        self.named_erps: frozenset[str] = frozenset()
 
     def content(self, file: Path, disables: str) -> Any:
         try:
-            return yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            self.problems.append(Problem(self._name(file), "(whole file)", f"{str(error).splitlines()[0]}.", disables))
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: a day like 2026-13-01, a text that is not UTF-8
+            self.problems.append(Problem(self.name_of(file), "(whole file)", f"{str(error).splitlines()[0]}.", disables))
             return None
+        if content is None:
+            self.problems.append(Problem(self.name_of(file), "(whole file)", "the file is empty.", disables))
+        return content
 
     def model(self, model: type[M], content: Any, file: Path, disables: str, prefix: str = "") -> M | None:
         try:
@@ -207,10 +213,10 @@ class _Reader:
         except ValidationError as error:
             for each in error.errors():
                 path = ".".join((*([prefix] if prefix else []), *map(str, each["loc"])))
-                self.problems.append(Problem(self._name(file), path or "(whole file)", f"{each['msg']}.", disables))
+                self.problems.append(Problem(self.name_of(file), path or "(whole file)", f"{each['msg']}.", disables))
             return None
 
-    def _name(self, file: Path) -> str:
+    def name_of(self, file: Path) -> str:
         return f"{self.folder.name}/{file.relative_to(self.folder)}"
 
 
@@ -226,41 +232,61 @@ def load_settings(folder: Path) -> Settings:
     rules = reader.model(PostingRules, reader.content(rules_file, "everything"), rules_file, "everything")
     if chart is None or rules is None:
         raise ConfigurationError("; ".join(map(str, reader.problems)))
+    if unknown := sorted(rules.accounts - set(chart.accounts)):
+        raise ConfigurationError(f"{reader.name_of(rules_file)}: account {unknown[0]} is not in accounts.yaml.")
     erps = _erps(reader)
-    mappings = _mappings(reader, erps)
-    regions, disabled = _regions(reader)
+    mappings = _mappings(reader, erps, chart)
+    regions, disabled = _regions(reader, erps)
     in_order = {name: erp for name, erp in erps.items() if name in mappings}
     return Settings(folder, chart, rules, in_order, regions, mappings, tuple(reader.problems), disabled)
 
 
 def _erps(reader: _Reader) -> dict[str, ErpSettings]:
     file = reader.folder / "erps.yaml"
-    content = reader.content(file, "every ERP") or {}
+    if (content := reader.content(file, "every ERP")) is None:
+        return {}
     entries = content.get("erps") if isinstance(content, dict) else None
     if not isinstance(entries, dict):
-        reader.problems.append(Problem(reader._name(file), "erps", "a mapping of ERP names is expected.", "every ERP"))
+        reader.problems.append(Problem(reader.name_of(file), "erps", "a mapping of ERP names is expected.", "every ERP"))
         return {}
     found = {}
+    reader.named_erps = frozenset(map(str, entries))
     for name, entry in entries.items():
         if erp := reader.model(ErpSettings, entry, file, f"ERP {name}", f"erps.{name}"):
             found[str(name)] = erp
     return found
 
 
-def _mappings(reader: _Reader, erps: dict[str, ErpSettings]) -> dict[str, Mapping]:
+def _mappings(reader: _Reader, erps: dict[str, ErpSettings], chart: Chart) -> dict[str, Mapping]:
     found = {}
     for name in erps:
         file = reader.folder / "mappings" / f"{name}.yaml"
         disables = f"ERP {name}"
         if (content := reader.content(file, disables)) is not None and (mapping := reader.model(Mapping, content, file, disables)):
             if mapping.erp != name:
-                reader.problems.append(Problem(reader._name(file), "erp", f"says {mapping.erp!r}, the file is for {name!r}.", disables))
+                reader.problems.append(Problem(reader.name_of(file), "erp", f"says {mapping.erp!r}, the file is for {name!r}.", disables))
+            elif unknown := _outside(chart, mapping):
+                reader.problems.append(Problem(reader.name_of(file), *unknown, disables))
             else:
                 found[name] = mapping
     return found
 
 
-def _regions(reader: _Reader) -> tuple[dict[str, RegionSettings], frozenset[str]]:
+def _outside(chart: Chart, mapping: Mapping) -> tuple[str, str] | None:
+    """The first thing of a mapping that the canonical chart does not know: field and reason."""
+    named: tuple[tuple[str, list[str], Container[str]], ...] = (
+        ("accounts", [rule.canonical for rule in mapping.accounts], chart.accounts),
+        ("tax_codes", [rule.canonical for rule in mapping.tax_codes], chart.tax_codes),
+        ("payment_terms", [rule.canonical for rule in mapping.payment_terms], chart.payment_terms),
+    )
+    for field_name, canonical, known in named:
+        for number, code in enumerate(canonical):
+            if code not in known:
+                return f"{field_name}.{number}.canonical", f"{code} is not in accounts.yaml."
+    return None
+
+
+def _regions(reader: _Reader, erps: dict[str, ErpSettings]) -> tuple[dict[str, RegionSettings], frozenset[str]]:
     found: dict[str, RegionSettings] = {}
     disabled: set[str] = set()
     taken: dict[str, str] = {}
@@ -268,16 +294,28 @@ def _regions(reader: _Reader) -> tuple[dict[str, RegionSettings], frozenset[str]
         disables = f"region {file.stem}"
         content = reader.content(file, disables)
         region = reader.model(RegionSettings, content, file, disables) if content is not None else None
-        reason = region and _clash(region, file, taken)
+        reason = region and (_clash(region, file, taken) or _unreachable(region, reader, erps))
         if region is None or reason:
             if reason:
-                reader.problems.append(Problem(reader._name(file), "legal_entities", reason, disables))
+                reader.problems.append(Problem(reader.name_of(file), "legal_entities", reason, disables))
             named = content.get("legal_entities") if isinstance(content, dict) else None
             disabled |= {str(code) for code in named} - set(taken) if isinstance(named, dict) else set()
             continue
         found[region.region] = region
         taken |= dict.fromkeys(region.legal_entities, region.region)
     return found, frozenset(disabled)
+
+
+def _unreachable(region: RegionSettings, reader: _Reader, erps: dict[str, ErpSettings]) -> str | None:
+    """An ERP that is configured nowhere, or that lacks a company. One that is configured wrongly disables itself, not its regions."""
+    if not reader.named_erps:  # the whole file is unreadable, which is a problem of its own
+        return None
+    for name in (region.legacy, region.cloud):
+        if name not in erps and name not in reader.named_erps:
+            return f"{name} is no ERP of erps.yaml."
+        if name in erps and (lacking := sorted(set(region.legal_entities) - set(erps[name].companies))):
+            return f"{name} has no company for {lacking[0]}."
+    return None
 
 
 def _clash(region: RegionSettings, file: Path, taken: dict[str, str]) -> str | None:

@@ -37,6 +37,7 @@ def a_claim(event: dict[str, Any] | None = None, *, lease_seconds: float = 60, *
         "deadline": boot_clock() + lease_seconds,
         "attempt": 1,
         "maybe_there": False,
+        "period": "2026-03",
         "look_up_only": False,
     }
     return Claim(**terms | changes)

@@ -306,8 +306,17 @@ def test_a_posting_of_a_closed_period_is_refused_where_the_policy_says_so() -> N
     assert desk.erp.submissions == []
 
 
-def test_a_posting_of_a_closed_period_moves_to_the_next_open_one_where_the_policy_says_so() -> None:
+def test_a_posting_that_moves_to_the_next_open_period_is_routed_again_because_that_may_have_another_owner() -> None:
     desk, claim = Desk(firm=closed(moves=True)), a_claim()
+
+    desk.deliver(claim)
+
+    assert desk.settlements.moved == [(claim.posting_id, "2026-04")]
+    assert desk.erp.submissions == []
+
+
+def test_a_posting_routed_by_the_next_open_period_is_booked_on_its_first_day() -> None:
+    desk, claim = Desk(firm=closed(moves=True)), a_claim(period="2026-04")
 
     desk.deliver(claim)
 
@@ -497,6 +506,15 @@ def test_a_claim_at_a_former_owner_that_finds_nothing_stays_in_doubt_and_sends_n
     desk.deliver(claim)
 
     assert isinstance(desk.settled(claim), SettledInDoubt)
+    assert desk.erp.submissions == []
+
+
+def test_a_claim_at_a_former_owner_sends_nothing_even_when_the_mark_has_just_fallen() -> None:
+    desk, claim = Desk(), a_claim(attempt=2, look_up_only=True)
+
+    desk.deliver(claim)
+
+    assert desk.settled(claim) == SettledAbsent()
     assert desk.erp.submissions == []
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -16,17 +14,9 @@ from hybrid_erp.model.claim import Claim, SettledAbsent, SettledDead, SettledRet
 from hybrid_erp.model.delivery import FailureClass, Role
 from hybrid_erp.model.errors import ClaimLostError
 from tests.builders import a_customer, a_journal_entry, a_project, an_invoice
-from tests.stores import CLOUD, LEGACY, Store
+from tests.stores import CLOUD, LEGACY, Store, wait_until
 
 PROJECT = "project:P-1"
-
-
-def wait_until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
-    """Look again until it is so."""
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "it did not come about"
-        time.sleep(0.01)
 
 
 def numbers(claims: list[Claim]) -> list[str]:
@@ -233,15 +223,16 @@ def test_a_mark_at_another_erp_is_looked_up_there_and_goes_nowhere_else(store: S
     assert (there.posting_id, there.look_up_only, there.maybe_there) == (posting_id, False, False)
 
 
-def test_a_look_up_that_finds_it_settles_the_posting_where_it_is(store: Store) -> None:
+def test_what_a_look_up_finds_at_the_former_owner_is_a_copy_there_and_goes_on_to_the_owner(store: Store) -> None:
     (posting_id,) = store.accept(a_journal_entry())
     store.expire(store.claim_one(LEGACY))
     store.move(CLOUD)
 
     store.settle_posted(store.claim_one(LEGACY))
 
-    assert store.state(posting_id) == "posted"
-    assert store.claim(CLOUD) == []
+    assert (store.delivery(posting_id)["state"], store.delivery(posting_id)["role"]) == ("posted", "candidate")
+    assert store.state(posting_id) == "waiting"
+    assert [claim.posting_id for claim in store.claim(CLOUD)] == [posting_id]
 
 
 def test_a_posting_that_was_refused_for_good_without_a_mark_goes_to_the_new_owner(store: Store) -> None:

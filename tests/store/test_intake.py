@@ -19,7 +19,7 @@ from hybrid_erp.model.errors import (
     StaleVersionError,
 )
 from tests.builders import a_customer, a_journal_entry, a_project, an_invoice
-from tests.stores import Store
+from tests.stores import Store, wait_until
 
 
 def refusal_of(store: Store, event: dict[str, Any]) -> RefusedEventError:
@@ -111,6 +111,28 @@ def test_a_higher_version_is_a_posting_of_its_own(store: Store) -> None:
     first, second = store.accept(a_project("C-1", number="P-1"), a_project("C-1", number="P-1", version=2))
 
     assert first != second
+
+
+def test_an_old_version_never_follows_a_new_one_that_was_sent_at_the_same_time(store: Store) -> None:
+    intake = store.intake(2)
+
+    def send(version: int) -> Verdict:
+        (answer,) = intake.accept([a_project("C-1", number="P-1", version=version)], accepted_by="tests")
+        return answer.verdict
+
+    def waiting() -> int:
+        return int(store.one("SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'", store.database))
+
+    with psycopg.connect(store.cluster.dsn(store.database)) as slow, ThreadPoolExecutor(2) as pool:
+        slow.execute("LOCK TABLE posting_key IN SHARE MODE")  # both may look, neither may write
+        newer = pool.submit(send, 2)
+        wait_until(lambda: waiting() == 1)
+        older = pool.submit(send, 1)
+        wait_until(lambda: waiting() == 2)
+        slow.commit()
+        assert (newer.result(), older.result()) == (Verdict.ACCEPTED, Verdict.REFUSED)
+
+    assert [row["version"] for row in store.sql("SELECT version FROM posting")] == [2]
 
 
 def test_a_document_of_another_source_is_refused(store: Store) -> None:

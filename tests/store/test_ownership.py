@@ -68,7 +68,7 @@ def test_the_delivery_moves_a_posting_and_never_changes_what_it_is(store: Store)
            WHERE grantee = 'hybrid_erp_delivery' AND table_name = 'outbox' AND privilege_type = 'UPDATE' ORDER BY 1"""
     )
 
-    assert [row["column_name"] for row in columns] == ["due_at", "reason", "state"]
+    assert [row["column_name"] for row in columns] == ["due_at", "period", "reason", "state"]
 
 
 @pytest.mark.parametrize("duty", ["intake", "delivery", "reader"])
@@ -274,6 +274,12 @@ def test_partitions_are_made_ahead_once_by_the_delivery_duty(store: Store) -> No
     assert connection.execute("SELECT make_month_partitions(5)").fetchone() == (0,)
     with pytest.raises(errors.InsufficientPrivilege):
         store.connect("intake").execute("SELECT make_month_partitions(9)")
+
+
+def test_a_month_that_began_without_a_partition_holds_up_no_other(store: Store) -> None:
+    store.sql("INSERT INTO audit (recorded_on, region, actor, action) VALUES (now()::date + interval '5 months', 'emea', 'x', 'y')")
+
+    assert store.one("SELECT make_month_partitions(6)") == 8
 
 
 def test_a_month_without_a_partition_refuses_nothing(store: Store) -> None:

@@ -25,7 +25,18 @@ from hybrid_erp.model.claim import (
     SettledRetry,
     Settlement,
 )
-from hybrid_erp.model.delivery import Capability, ConnectorClass, FailureClass, InDoubt, Outcome, Posted, Rejected, Retry, Submission
+from hybrid_erp.model.delivery import (
+    Capability,
+    ConnectorClass,
+    FailureClass,
+    InDoubt,
+    NativeDocument,
+    Outcome,
+    Posted,
+    Rejected,
+    Retry,
+    Submission,
+)
 from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.errors import (
     ClaimLostError,
@@ -34,9 +45,10 @@ from hybrid_erp.model.errors import (
     LeaseTooShortError,
     RefusedEventError,
     UnmappedError,
+    WrongSystemError,
 )
 from hybrid_erp.model.firm import Firm
-from hybrid_erp.model.ownership import first_day, next_period
+from hybrid_erp.model.ownership import first_day, next_period, period_of
 from hybrid_erp.ports import ErpConnector, Settlements
 
 log: Final = logging.getLogger(__name__)
@@ -96,6 +108,9 @@ class Delivery:
                 self._give_back([claim, *waiting], progress, run)
                 progress.unavailable = error
                 break
+            except WrongSystemError:
+                self._give_back([claim, *waiting], progress, run)
+                raise
             if progress.unavailable is not None:
                 self._give_back(waiting, progress, run)
                 break
@@ -106,7 +121,7 @@ class Delivery:
 
     def _one(self, claim: Claim, sent: list[_Sent], progress: Progress, run: _Run) -> None:
         claim.require_lease()
-        if claim.document.document_type in self.not_kept:
+        if claim.document.document_type in self.not_kept and not claim.maybe_there:
             self._settle(claim, SettledNotKept(), progress, run)
             return
         capability = self.connector.capabilities.get(claim.document.document_type)
@@ -117,6 +132,8 @@ class Delivery:
         try:
             accounting_on = self._accounting_date(claim)
             expected = self.firm.booking_of(claim.document, accounting_on)
+        except _RoutedAgainError:
+            return
         except _PeriodClosedError as closed:
             self._settle(claim, SettledDead(FailureClass.PERIOD_CLOSED, str(closed)), progress, run)
             return
@@ -130,17 +147,26 @@ class Delivery:
         if isinstance(outcome, Posted):
             sent.append(_Sent(claim, capability, expected, outcome))
             return
-        if isinstance(outcome, Retry | Rejected | InDoubt) and not isinstance(outcome, InDoubt) and outcome.failure in _ERP_WIDE:
-            wait = outcome.retry_after_seconds if isinstance(outcome, Retry) else None
-            progress.unavailable = ErpUnavailableError(f"{claim.erp}: {outcome.message}", wait)
+        if isinstance(outcome, Rejected) and outcome.failure in _ERP_WIDE:  # it is not the posting that is wrong
+            outcome = Retry(outcome.failure, outcome.message)
+        if isinstance(outcome, Retry) and outcome.failure in _ERP_WIDE:
+            progress.unavailable = ErpUnavailableError(f"{claim.erp}: {outcome.message}", outcome.retry_after_seconds)
         settlement = outcome if isinstance(outcome, SettledAbsent | SettledInDoubt) else settlement_of(outcome, claim)
         self._settle(claim, settlement, progress, run)
 
     def _look_first(self, claim: Claim, capability: Capability) -> Outcome | SettledAbsent | SettledInDoubt | None:
         """What an earlier attempt came to; None: nothing shows, and sending is right."""
+        if claim.look_up_only and not claim.maybe_there:
+            return SettledAbsent()  # the mark fell while this was claimed: nothing can have arrived, and nothing is sent here any more
         if not claim.maybe_there or (claim.draft_id and not claim.look_up_only):
             return None  # a stored draft is posted by its id, which decides by itself
-        found = self.connector.find(claim.document.document_type, [claim.posting_id])
+        try:
+            found = self.connector.find(claim.document.document_type, [claim.posting_id])
+        except HybridErpError:
+            raise
+        except Exception as error:  # a connector's bug must not stop the batch
+            log.exception("Posting %s: the connector of %s cannot look", claim.posting_id, claim.erp)
+            return SettledInDoubt(f"The connector failed: {type(error).__name__}.", wait_seconds(claim.attempt))
         if posted := [native for native in found if native.posted]:
             return Posted(posted[0].native_id)
         if capability.connector_class is ConnectorClass.LOOK_UP_ONLY and not self._past_horizon(claim):
@@ -206,6 +232,9 @@ class Delivery:
             if not books.moves_to_next_open or books.through is None:
                 raise _PeriodClosedError(f"{claim.legal_entity} is closed through {books.through}; the accounting date is {day}.")
             day = first_day(next_period(books.through))
+            if claim.period is not None and claim.period != period_of(day) and not claim.look_up_only:
+                self.settlements.move_to_period(claim, period_of(day))
+                raise _RoutedAgainError
         if day != stated and self.firm.books(claim.document.document_type):
             self.settlements.keep_accounting_date(claim, day)
         return day
@@ -214,14 +243,13 @@ class Delivery:
         """One reading for all documents of a type: what the ERP booked, not what we asked for, is what is believed."""
         for document_type in dict.fromkeys(each.claim.document.document_type for each in sent):
             group = [each for each in sent if each.claim.document.document_type is document_type]
+            read: Sequence[NativeDocument] = ()
             try:
                 read = self.connector.read(document_type, [each.outcome.native_id for each in group])
             except ErpUnavailableError as error:
                 progress.unavailable = error
-                read = []
-            except HybridErpError as error:
-                log.error("%s", error)
-                read = []
+            except Exception:  # what cannot be read back is in doubt, never posted; the next look reads it again
+                log.exception("The connector of %s cannot read back a %s", group[0].claim.erp, document_type)
             for each in group:
                 found = [native for native in read if native.posting_id == each.claim.posting_id]
                 settlement = settlement_of_found(each.claim, each.expected, each.capability, found, each.outcome)
@@ -274,6 +302,10 @@ def _in_words(settlement: Settlement) -> str:
 
 class _PeriodClosedError(Exception):
     """The posting's period is closed for good, and the region's policy is to refuse."""
+
+
+class _RoutedAgainError(Exception):
+    """The posting moves to another accounting period, which another ERP may own."""
 
 
 @dataclass(slots=True)

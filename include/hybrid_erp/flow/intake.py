@@ -19,12 +19,14 @@ from hybrid_erp.model.errors import (
     DisabledRegionError,
     HybridErpError,
     MalformedEventError,
+    PeriodNotOwnedError,
     RefusedEventError,
     UnknownLegalEntityError,
     UnknownTypeError,
 )
 from hybrid_erp.model.events import CloudEvent
 from hybrid_erp.model.firm import Firm
+from hybrid_erp.model.ownership import period_of
 from hybrid_erp.model.posting import Posting, content_hash_of, posting_id_of
 from hybrid_erp.ports import IntakeStore, Stored
 
@@ -119,6 +121,10 @@ def _check_legal_entities(firm: Firm, document: CanonicalDocument) -> None:
             if code in firm.disabled_legal_entities:
                 raise DisabledRegionError(f"The configuration of {code}'s region is wrong.", field="data.legal_entity")
             raise UnknownLegalEntityError(f"{code} is no legal entity of the firm.", field="data.legal_entity")
+        on = document.accounting_on
+        if on is not None and period_of(on) < firm.first_period[code]:
+            reason = f"{on} lies before {firm.first_period[code]}, the first accounting period that the facade answers for in {code}."
+            raise PeriodNotOwnedError(reason, field="data.accounting_date")
     pair: Intercompany | None = getattr(document, "intercompany", None)
     if pair is not None and pair.partner not in firm.region_of and pair.partner not in firm.disabled_legal_entities:
         # Its other half could never be accepted, and this one would wait for it for ever.

@@ -52,19 +52,23 @@ def settlement_of_found(
         return SettledInDoubt(f"The ERP says that {outcome.native_id} is posted, but does not show it.", wait_seconds(claim.attempt))
     if len(posted) > 1:
         ids = ", ".join(native.native_id for native in posted)
-        return SettledDead(FailureClass.CONFLICT, f"The ERP holds this posting more than once: {ids}. Reverse all but one there.")
+        return _conflict(posted[0], f"The ERP holds this posting more than once: {ids}. Reverse all but one there.")
     native = posted[0]
     if native.content_hash != claim.content_hash:
         reason = f"The ERP holds {native.native_id} under this key with other content ({native.content_hash[:12]}...)."
-        return SettledDead(FailureClass.CONFLICT, reason)
+        return _conflict(native, reason)
     if expected is not None:
         if native.booking is None:
-            return SettledDead(FailureClass.CONFLICT, f"The ERP shows {native.native_id}, but no booking for it.")
+            return _conflict(native, f"The ERP shows {native.native_id}, but no booking for it.")
         if differences := compare(comparable(expected, capability), comparable(native.booking, capability)):
             text = "; ".join(map(str, differences[:5]))
-            return SettledDead(FailureClass.CONFLICT, f"The ERP altered {native.native_id}: {text}.")
+            return _conflict(native, f"The ERP altered {native.native_id}: {text}.")
     booked_on = native.booking.accounting_on if native.booking else None
     return SettledPosted(native.native_id, native.native_number, native.legal_number, booked_on)
+
+
+def _conflict(native: NativeDocument, reason: str) -> SettledDead:
+    return SettledDead(FailureClass.CONFLICT, reason, native.native_id)
 
 
 def comparable(booking: Booking, capability: Capability) -> Booking:

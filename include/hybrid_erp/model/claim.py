@@ -43,6 +43,8 @@ class Claim:
     attempt: int
     maybe_there: bool
     """The mark as it was before this claim: an earlier request may have reached the ERP. Ask before sending."""
+    period: str | None
+    """The accounting period that it was routed by; None: the current one."""
     look_up_only: bool
     """The owner is another ERP by now; this claim only finds out whether an earlier request arrived here (PROTOCOL C4)."""
     draft_id: str | None = None
@@ -95,6 +97,8 @@ class SettledDead:
 
     failure: FailureClass
     message: str
+    native_id: str | None = None
+    """What the ERP holds under the key all the same: the mark stays, so that the posting goes nowhere else before it is looked at."""
 
 
 @dataclass(frozen=True, slots=True)

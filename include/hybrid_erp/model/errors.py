@@ -68,6 +68,13 @@ class UnknownLegalEntityError(RefusedEventError):
     remedy = "Use a legal entity of config/regions/, or have the platform team add it there."
 
 
+class PeriodNotOwnedError(RefusedEventError):
+    """The accounting date lies before everything that the facade answers for."""
+
+    code = "period-not-owned"
+    remedy = "Post it in the ERP that holds that period, or send it with an accounting date that the facade answers for."
+
+
 class CurrencyNotAllowedError(RefusedEventError):
     """The legal entity does not trade in the document's currency, or its exchange rate is missing."""
 

@@ -35,6 +35,8 @@ class Firm:
     accounts: Mapping[str, frozenset[JournalType] | None]
     """The canonical chart: the journal types that may post to an account; None: all."""
     posting_rules: PostingRules
+    first_period: Mapping[str, str]
+    """The first accounting period of each legal entity that the facade answers for."""
     disabled_legal_entities: frozenset[str] = frozenset()
 
     def takes(self, account: str, journal_type: JournalType) -> bool:
@@ -54,7 +56,7 @@ class Firm:
         if not self.posting_rules.books(document.document_type):
             return None
         day = accounting_on or document.accounting_on
-        assert day is not None  # a document type that books states a date: settings check it
+        assert day is not None  # posting rules are refused for a document type without an accounting date
         functional = self.functional_currency[document.legal_entities[0]]
         return self.posting_rules.book(document, functional_currency=functional, accounting_on=day)
 

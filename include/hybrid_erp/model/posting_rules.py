@@ -68,6 +68,13 @@ class PostingRules(BaseModel):
                 _check(rule, document, document_type)
         return self
 
+    @property
+    def accounts(self) -> frozenset[str]:
+        """Every account that a rule names."""
+        rules = [rule for each in self.rules.values() for rule in each]
+        chosen = {account for rule in rules if rule.account_by for account in rule.account_by.accounts.values()}
+        return frozenset({rule.account for rule in rules if rule.account} | chosen)
+
     def books(self, document_type: DocumentType) -> bool:
         """Whether a document of this type books anything."""
         return bool(self.rules.get(document_type))

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
@@ -18,8 +19,8 @@ from hybrid_erp.adapters.store.audit import PostgresAudit, from_json
 from hybrid_erp.adapters.store.migrate import migrate
 from hybrid_erp.adapters.store.ownership import PostgresOwnership
 from hybrid_erp.model.audit import Seal, findings
-from hybrid_erp.model.errors import HybridErpError
-from hybrid_erp.operations.adopt import adopt_master_data
+from hybrid_erp.model.errors import ErpUnavailableError, HybridErpError
+from hybrid_erp.operations.adopt import CrosswalkWriter, adopt_master_data
 from hybrid_erp.operations.establish import establish_ownership
 from hybrid_erp.settings import load_settings
 
@@ -90,16 +91,31 @@ def _establish(options: argparse.Namespace) -> int:
 def _adopt(options: argparse.Namespace) -> int:
     from hybrid_erp.adapters.store.crosswalk import PostgresCrosswalk
     from hybrid_erp.wiring.configuration import settings
-    from hybrid_erp.wiring.connectors import connector
     from hybrid_erp.wiring.delivery import store_connection
 
     with store_connection("delivery") as connection:
         for erp in options.erp or settings().erps:
             for legal_entity in settings().erps[erp].companies:
-                with closing(connector(settings(), erp, legal_entity)) as company:
-                    adopted = adopt_master_data(erp, legal_entity, company, PostgresCrosswalk(connection))
+                adopted = _adopt_company(erp, legal_entity, PostgresCrosswalk(connection))
                 print(f"{erp} {legal_entity}: " + ", ".join(f"{count} {name}s" for name, count in adopted.items()), flush=True)
     return 0
+
+
+def _adopt_company(erp: str, legal_entity: str, crosswalk: CrosswalkWriter) -> dict[str, int]:
+    """Reading again is harmless, so an ERP that is only just starting gets a few tries."""
+    from hybrid_erp.wiring.configuration import settings
+    from hybrid_erp.wiring.connectors import connector
+
+    for wait_seconds in (1, 2, 4, 8, None):
+        try:
+            with closing(connector(settings(), erp, legal_entity)) as company:
+                return adopt_master_data(erp, legal_entity, company, crosswalk)
+        except ErpUnavailableError as error:
+            if wait_seconds is None:
+                raise
+            print(f"{error.message} Trying again in {wait_seconds} s.", file=sys.stderr, flush=True)
+            time.sleep(wait_seconds)
+    raise AssertionError("the last try returns or raises")
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -127,15 +143,20 @@ def _export(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     seals: dict[str, list[Seal]] = defaultdict(list)
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    with options.file.open(encoding="utf-8") as lines:
-        for line in lines:
-            content = json.loads(line)
-            if "seal" in content:
-                seals[content["seal"]["region"]].append(from_json(content["seal"]))
-            else:
-                rows[content["row"]["region"]].append(content["row"])
-    heads = dict(head.split("=", 1) for head in options.head)
     found = 0
+    with options.file.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                content = json.loads(line)
+                if "seal" in content:
+                    seals[content["seal"]["region"]].append(from_json(content["seal"]))
+                else:
+                    row = content["row"]
+                    rows[row["region"]].append({**row, "xid": int(row["xid"])})
+            except (ValueError, LookupError, TypeError):
+                print(f"line {number} is neither a row nor a seal of an audit trail")
+                found += 1
+    heads = dict(head.split("=", 1) for head in options.head)
     for region in sorted({*seals, *rows, *heads}):
         for finding in findings(seals[region], rows[region], expected_head=heads.get(region)):
             print(finding)

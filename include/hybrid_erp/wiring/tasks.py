@@ -33,7 +33,7 @@ def survey_and_deliver(erp: str, *, little: int, seconds: float) -> list[str]:
         try:
             deliver_company(erp, legal_entity, seconds=seconds)
         except (ErpUnavailableError, WrongSystemError) as error:
-            log.warning("%s of %s: %s It gets a task of its own, which shows the retries.", legal_entity, erp, error)
+            log.warning("%s at %s: %s A `deliver` task of its own shows the retries.", legal_entity, erp, error.message)
             others.append(legal_entity)
     return sorted(others)
 
@@ -50,6 +50,23 @@ def deliver_company(erp: str, legal_entity: str, *, seconds: float) -> dict[str,
     return dict(progress.settled)
 
 
+def deliver_company_visibly(erp: str, legal_entity: str, *, seconds: float) -> dict[str, int]:
+    """Deliver one company's postings; an outage is told in one line, above the traceback that Airflow adds.
+
+    Raises:
+        ErpUnavailableError: As `deliver_company`.
+        WrongSystemError: As `deliver_company`.
+    """
+    try:
+        return deliver_company(erp, legal_entity, seconds=seconds)
+    except ErpUnavailableError as error:
+        log.warning("%s at %s: %s Its postings wait in the store, nothing is lost.", legal_entity, erp, error.message)
+        raise
+    except WrongSystemError as error:
+        log.error("%s at %s: %s Nothing was sent.", legal_entity, erp, error.message)
+        raise
+
+
 def _report(erp: str, legal_entity: str, progress: Progress) -> None:
     counts = ", ".join(f"{count} {name}" for name, count in sorted(progress.settled.items()))
     log.info("%s at %s so far: %s.", legal_entity, erp, counts)
@@ -61,9 +78,9 @@ class ReplayConf(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: str = ""
-    posting_ids: tuple[UUID, ...] = ()
-    region: str = ""
-    failure: str = ""
+    posting_ids: tuple[UUID, ...] | None = None
+    region: str | None = None
+    failure: str | None = None
     dry_run: bool = True
 
 
@@ -79,7 +96,7 @@ def replay_dead_letters(conf: dict[str, Any], *, requested_by: str) -> dict[str,
         raise NotReplayableError(
             f"The run's configuration does not fit: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}."
         ) from error
-    request = ReplayRequest(asked.posting_ids, asked.region or None, asked.failure or None, asked.reason, requested_by, asked.dry_run)
+    request = ReplayRequest(asked.posting_ids or (), asked.region or None, asked.failure or None, asked.reason, requested_by, asked.dry_run)
     with store_connection("delivery") as connection:
         chosen = replay(request, PostgresDeadLetters(connection))
         if not asked.dry_run:
@@ -87,6 +104,7 @@ def replay_dead_letters(conf: dict[str, Any], *, requested_by: str) -> dict[str,
                 connection.execute("SELECT pg_notify(%s, '')", (channel_of(erp),))
     for posting_id in chosen:
         log.info("%s %s", "Would send again:" if asked.dry_run else "Sends again:", posting_id)
+    log.info("%d postings%s.", len(chosen), "; a dry run, nothing was changed" if asked.dry_run else " wait again")
     return {"dry_run": asked.dry_run, "postings": len(chosen)}
 
 

@@ -68,7 +68,7 @@ DUE: LiteralString = f"""
 # The insert repeats the epoch that was read under the lock: a second line.
 CLAIM: LiteralString = f"""
     WITH due AS (
-        SELECT o.posting_id, o.legal_entity, o.destination, o.accepted_on, o.seq, o.lane, o.region, o.kind,
+        SELECT o.posting_id, o.legal_entity, o.destination, o.accepted_on, o.seq, o.lane, o.region, o.kind, o.period,
                w.ownership_id, w.epoch, routed.erp AS owner, pin.erp IS NOT NULL AS pinned
         {_ROUTED}
         WHERE w.ownership_id = %(ownership_id)s AND o.legal_entity = %(legal_entity)s AND {_CLAIMABLE}
@@ -100,7 +100,7 @@ CLAIM: LiteralString = f"""
                                   'lease_seconds', %(lease_seconds)s)
         FROM due JOIN claimed USING (posting_id) JOIN posting p ON p.accepted_on = due.accepted_on AND p.posting_id = due.posting_id
     )
-    SELECT due.posting_id, due.legal_entity, due.destination, due.accepted_on, due.region, due.owner,
+    SELECT due.posting_id, due.legal_entity, due.destination, due.accepted_on, due.region, due.owner, due.period,
            claimed.role, claimed.mark_before, claimed.attempt, claimed.draft_id, claimed.accounting_on, before.quiet_seconds,
            p.event_type, p.correlation_id, p.traceparent, p.data, encode(k.content_hash, 'hex') AS content_hash
     FROM due JOIN claimed USING (posting_id) LEFT JOIN before USING (posting_id)
@@ -162,6 +162,7 @@ def _to_claim(row: dict[str, Any], erp: str, terms: dict[str, Any], deadline: fl
         deadline=deadline,
         attempt=row["attempt"],
         maybe_there=row["mark_before"],
+        period=row["period"],
         look_up_only=row["owner"] != erp,
         draft_id=row["draft_id"],
         accounting_on=row["accounting_on"],

@@ -39,14 +39,17 @@ _NOTED: LiteralString = """
     FROM settled
 """
 
+# Found at a former owner (C4), it is a copy there; the posting goes on to the ERP that owns it now.
 POSTED: LiteralString = f"""
     WITH settled AS (
-        UPDATE delivery d SET state = 'posted', native_id = %(native_id)s, native_number = %(native_number)s,
+        UPDATE delivery d SET state = 'posted', role = CASE WHEN %(elsewhere)s THEN 'candidate' ELSE d.role END,
+            native_id = %(native_id)s, native_number = %(native_number)s,
             legal_number = %(legal_number)s, accounting_on = coalesce(%(accounting_on)s, d.accounting_on), lease_until = NULL,
             settle_position = nextval('settle_position_seq'), settled_at = clock_timestamp(), failure = NULL, message = NULL
         WHERE {_MINE} RETURNING d.posting_id
     ), done AS (
-        UPDATE outbox o SET state = 'posted', reason = NULL WHERE {_OUTBOX}
+        UPDATE outbox o SET state = CASE WHEN %(elsewhere)s THEN 'waiting' ELSE 'posted' END, due_at = clock_timestamp(), reason = NULL
+        WHERE {_OUTBOX}
     ), known AS (
         INSERT INTO crosswalk (erp, legal_entity, document_type, number, native_id, native_number, legal_number, posting_id)
         SELECT %(erp)s, %(legal_entity)s, %(document_type)s, %(number)s, %(native_id)s, %(native_number)s, %(legal_number)s,
@@ -64,7 +67,8 @@ OTHERWISE: LiteralString = f"""
         UPDATE delivery d SET state = %(state)s,
             maybe_there = CASE WHEN %(clears)s THEN (d.mark_before AND %(keeps)s) OR (%(state)s = 'waiting' AND d.draft_id IS NOT NULL)
                                ELSE true END,
-            failure = %(failure)s, message = %(message)s, lease_until = clock_timestamp(), settled_at = clock_timestamp()
+            failure = %(failure)s, message = %(message)s, native_id = coalesce(%(native_id)s, d.native_id),
+            lease_until = clock_timestamp(), settled_at = clock_timestamp()
         WHERE {_MINE} RETURNING d.posting_id
     ), done AS (
         UPDATE outbox o SET state = %(outbox_state)s, reason = %(reason)s,
@@ -81,6 +85,17 @@ GIVE_BACK: LiteralString = f"""
         WHERE {_MINE} RETURNING d.posting_id, d.state
     ), done AS (
         UPDATE outbox o SET state = (SELECT state FROM settled), due_at = clock_timestamp() WHERE {_OUTBOX}
+    ), noted AS ({_NOTED})
+    SELECT count(*) FROM settled
+"""
+
+# In another accounting period it may have another owner: it is routed again.
+MOVE_TO_PERIOD: LiteralString = f"""
+    WITH settled AS (
+        UPDATE delivery d SET state = 'waiting', maybe_there = d.mark_before, lease_until = clock_timestamp()
+        WHERE {_MINE} AND d.draft_id IS NULL RETURNING d.posting_id
+    ), done AS (
+        UPDATE outbox o SET state = 'waiting', due_at = clock_timestamp(), period = %(period)s WHERE {_OUTBOX}
     ), noted AS ({_NOTED})
     SELECT count(*) FROM settled
 """
@@ -116,6 +131,11 @@ class PostgresSettlements:
     def give_back(self, claim: Claim) -> None:
         """Return a claim under which nothing at all was sent (PROTOCOL S3)."""
         self._write(claim, GIVE_BACK, {"action": "given_back", "details": json.dumps({"token": str(claim.token)})})
+
+    def move_to_period(self, claim: Claim, period: str) -> None:
+        """Return a claim under which nothing was sent, to be routed by another accounting period."""
+        details = {"token": str(claim.token), "before": claim.period, "period": period}
+        self._write(claim, MOVE_TO_PERIOD, {"action": "moved_to_period", "period": period, "details": json.dumps(details)})
 
     def keep_draft(self, claim: Claim, draft_id: str) -> None:
         """Store the native id of the one draft that may be posted.
@@ -162,15 +182,17 @@ def _statement(claim: Claim, settlement: Settlement) -> tuple[LiteralString, dic
         case SettledPosted(native_id, native_number, legal_number, accounting_on):
             details = {"native_id": native_id, "native_number": native_number, "legal_number": legal_number}
             details |= {"accounting_on": str(accounting_on) if accounting_on else None, "content_hash": claim.content_hash}
-            terms = {"native_id": native_id, "native_number": native_number, "legal_number": legal_number, "accounting_on": accounting_on}
+            terms: dict[str, Any] = {"native_id": native_id, "native_number": native_number, "legal_number": legal_number}
+            terms |= {"accounting_on": accounting_on, "elsewhere": claim.look_up_only}
             return POSTED, terms | {"action": "posted", "details": json.dumps(details)}
         case SettledRetry(failure, message, wait_seconds, nothing_sent):
             del nothing_sent  # either way nothing was booked by this attempt; an earlier mark stays
             return OTHERWISE, _otherwise("waiting", "retry", failure.value, message, wait_seconds, clears=True)
         case SettledInDoubt(message, wait_seconds):
             return OTHERWISE, _otherwise("in_doubt", "in_doubt", "in_doubt", message, wait_seconds)
-        case SettledDead(failure, message):
-            return OTHERWISE, _otherwise("dead_lettered", "dead_lettered", failure.value, message, 0, clears=True)
+        case SettledDead(failure, message, native_id):
+            terms = _otherwise("dead_lettered", "dead_lettered", failure.value, message, 0, clears=native_id is None)
+            return OTHERWISE, terms | {"native_id": native_id}
         case SettledWorking(job, wait_seconds):
             return OTHERWISE, _otherwise("working", "working", None, f"job {job}", wait_seconds)
         case SettledNotKept():
@@ -185,4 +207,11 @@ def _otherwise(
     terms: dict[str, Any] = {"state": state, "outbox_state": state, "action": action, "failure": failure, "message": message[:2000]}
     details = {"failure": failure, "wait_seconds": wait_seconds}  # an ERP's message may name people: it stays out of the audit trail
     reason = f"{failure}: {message}"[:500] if failure else message[:500]
-    return terms | {"reason": reason, "wait_seconds": wait_seconds, "details": json.dumps(details), "clears": clears, "keeps": keeps}
+    return terms | {
+        "reason": reason,
+        "wait_seconds": wait_seconds,
+        "details": json.dumps(details),
+        "clears": clears,
+        "keeps": keeps,
+        "native_id": None,
+    }

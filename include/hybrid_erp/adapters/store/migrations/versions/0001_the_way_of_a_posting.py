@@ -256,9 +256,12 @@ BEGIN
         FOR month IN SELECT generate_series(this_month, this_month + make_interval(months => months_ahead), '1 month')::date LOOP
             name := parent || '_' || to_char(month, 'YYYY_MM');
             IF to_regclass(name) IS NULL THEN
-                EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
-                               name, parent, month, month + interval '1 month');
-                made := made + 1;
+                BEGIN
+                    EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
+                                   name, parent, month, month + interval '1 month');
+                    made := made + 1;
+                EXCEPTION WHEN check_violation THEN NULL;  -- the default partition holds rows of this month, and keeps them
+                END;
             END IF;
         END LOOP;
     END LOOP;
@@ -359,7 +362,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO hybrid_erp_intake, hybrid_erp_del
 GRANT INSERT ON posting_key, posting, document, outbox, dependency, audit TO hybrid_erp_intake;
 GRANT USAGE ON SEQUENCE posting_seq TO hybrid_erp_intake;
 GRANT INSERT, UPDATE ON delivery, crosswalk TO hybrid_erp_delivery;
-GRANT UPDATE (state, due_at, reason) ON outbox TO hybrid_erp_delivery;
+GRANT UPDATE (state, due_at, reason, period) ON outbox TO hybrid_erp_delivery;
 GRANT INSERT ON audit, audit_seal TO hybrid_erp_delivery;
 GRANT USAGE ON SEQUENCE settle_position_seq TO hybrid_erp_delivery;
 GRANT EXECUTE ON FUNCTION make_month_partitions TO hybrid_erp_delivery;
