@@ -37,12 +37,25 @@ def run(site: Site, report: Report) -> None:
     database = a_bench_store(site, "bench_delivery")
     legacy, cloud = ("ledgersmb-emea", "DE01"), ("tryton-apac", "AU01")
     with bare_clients.ledgersmb(site, *legacy) as bare:
-        _measure(site, report, database, "ledgersmb", *legacy, connector(settings, *legacy), bare, postings=2000, rounds=8, limit=1.3)
+        _measure(
+            site, report, database, "ledgersmb", *legacy, lambda: connector(settings, *legacy), bare, postings=2000, rounds=8, limit=1.3
+        )
     with bare_clients.tryton(site, *cloud) as bare:
-        _measure(site, report, database, "tryton", *cloud, connector(settings, *cloud), bare, postings=200, rounds=8, limit=1.3)
+        _measure(site, report, database, "tryton", *cloud, lambda: connector(settings, *cloud), bare, postings=200, rounds=8, limit=1.3)
     with running_stub() as url, bare_clients.stub(url) as bare:
-        stub = StubConnector(url, "GBP")
-        _measure(site, report, database, "stub", "ledgersmb-emea", "UK01", stub, bare, postings=2000, rounds=8, limit=2.0)
+        _measure(
+            site,
+            report,
+            database,
+            "stub",
+            "ledgersmb-emea",
+            "UK01",
+            lambda: StubConnector(url, "GBP"),
+            bare,
+            postings=2000,
+            rounds=8,
+            limit=2.0,
+        )
 
 
 def _measure(
@@ -52,7 +65,7 @@ def _measure(
     name: str,
     erp: str,
     legal_entity: str,
-    erp_connector: ErpConnector,
+    connect: Callable[[], ErpConnector],
     bare: Callable[[Sequence[dict[str, Any]]], None],
     *,
     postings: int,
@@ -60,7 +73,7 @@ def _measure(
     limit: float,
 ) -> None:
     each = postings // rounds
-    with _worker(site, database, erp, legal_entity, erp_connector) as (intake, worker):
+    with _worker(site, database, erp, legal_entity, connect) as (intake, worker):
 
         def ours() -> None:
             progress = worker.run(seconds=600)
@@ -98,13 +111,17 @@ class _Each(Sequence[Callable[[], None]]):
 
 
 @contextmanager
-def _worker(site: Site, database: str, erp: str, legal_entity: str, erp_connector: ErpConnector) -> Iterator[tuple[Intake, Worker[Queue]]]:
+def _worker(
+    site: Site, database: str, erp: str, legal_entity: str, connect: Callable[[], ErpConnector]
+) -> Iterator[tuple[Intake, Worker[Queue]]]:
     firm = load_settings(CONFIG).firm
     pool: ConnectionPool[psycopg.Connection[tuple[Any, ...]]] = ConnectionPool(
         site.cluster.dsn(database, login_of("intake")), min_size=1, max_size=1, open=True
     )
     dsn = site.cluster.dsn(database, login_of("delivery"))
     with pool, psycopg.connect(dsn, autocommit=True) as claiming, psycopg.connect(dsn, autocommit=True) as settling:
-        delivery = Delivery(firm, erp_connector, PostgresSettlements(settling, "bench"))
+        writing, reading = connect(), connect()
+        delivery = Delivery(firm, writing, PostgresSettlements(settling, "bench"), reader=reading)
         yield Intake(firm, PostgresIntake(pool)), Worker(erp, legal_entity, PostgresClaims(claiming, "bench"), delivery, 120)
-        erp_connector.close()
+        writing.close()
+        reading.close()

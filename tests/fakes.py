@@ -10,7 +10,7 @@ from uuid import UUID
 
 from fastapi import HTTPException
 
-from hybrid_erp.model.claim import Claim, Settlement
+from hybrid_erp.model.claim import Claim, SettledPosted, Settlement
 from hybrid_erp.model.delivery import (
     Capability,
     ConnectorClass,
@@ -107,6 +107,11 @@ class FakeSettlements:
     def settle(self, claim: Claim, settlement: Settlement) -> None:
         self._require(claim)
         self.settled.append((claim, settlement))
+
+    def settle_posted(self, receipts: Sequence[tuple[Claim, SettledPosted]]) -> Sequence[Claim]:
+        lost = [claim for claim, _ in receipts if claim.posting_id in self.lost]
+        self.settled += [receipt for receipt in receipts if receipt[0] not in lost]
+        return lost
 
     def give_back(self, claim: Claim) -> None:
         self._require(claim)

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from hybrid_erp.model.claim import Claim, Settlement
+from hybrid_erp.model.claim import Claim, SettledPosted, Settlement
 from hybrid_erp.model.delivery import Capabilities, ErpIdentity, NativeDocument, Outcome, Submission
 from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.errors import RefusedEventError
@@ -60,6 +60,9 @@ class Settlements(Protocol):
 
     def settle(self, claim: Claim, settlement: Settlement) -> None:
         """Write one settlement, in a transaction of its own."""
+
+    def settle_posted(self, receipts: Sequence[tuple[Claim, SettledPosted]]) -> Sequence[Claim]:
+        """Write receipts of one ERP, each standing alone; the claims that were lost, of which nothing was written."""
 
     def give_back(self, claim: Claim) -> None:
         """Return a claim under which nothing at all was sent."""

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Final
+from uuid import UUID
 
 from hybrid_erp.flow.settle import settlement_of, settlement_of_found, wait_seconds
 from hybrid_erp.model.booking import Booking
@@ -76,6 +77,8 @@ class Delivery:
     settlements: Settlements
     look_up_horizon_seconds: float | None = None
     """After how long a request cannot take effect any more at a `look_up_only` ERP, where its owner has measured it (PROTOCOL S8)."""
+    reader: ErpConnector | None = None
+    """A second session with the same company: reads back while the next documents are sent. None: the one that sends reads, in its turn."""
     not_kept: frozenset[DocumentType] = frozenset()
     """Document types that this ERP does not hold, by the configuration's word."""
 
@@ -92,8 +95,8 @@ class Delivery:
         waiting = list(claims)
         while waiting:
             if len(sent) >= READ_BACK:
-                self._read_back(sent, progress, run)
-                sent.clear()
+                self._begin_reading(sent, progress, run)
+                sent = []
             claim = waiting.pop(0)
             try:
                 self._one(claim, sent, progress, run)
@@ -114,7 +117,7 @@ class Delivery:
             if progress.unavailable is not None:
                 self._give_back(waiting, progress, run)
                 break
-        self._read_back(sent, progress, run)
+        self._begin_reading(sent, progress, run)
         run.wait()
         for each in run.to_sweep:
             self._sweep(each)
@@ -239,23 +242,38 @@ class Delivery:
             self.settlements.keep_accounting_date(claim, day)
         return day
 
-    def _read_back(self, sent: list[_Sent], progress: Progress, run: _Run) -> None:
+    def _begin_reading(self, sent: list[_Sent], progress: Progress, run: _Run) -> None:
+        if self.reader is None:
+            self._read_back(self.connector, sent, progress, run)
+        else:
+            reader = self.reader
+            run.begin(lambda: self._read_back(reader, sent, progress, run))
+
+    def _read_back(self, reader: ErpConnector, sent: list[_Sent], progress: Progress, run: _Run) -> None:
         """One reading for all documents of a type: what the ERP booked, not what we asked for, is what is believed."""
         for document_type in dict.fromkeys(each.claim.document.document_type for each in sent):
             group = [each for each in sent if each.claim.document.document_type is document_type]
             read: Sequence[NativeDocument] = ()
             try:
-                read = self.connector.read(document_type, [each.outcome.native_id for each in group])
+                read = reader.read(document_type, [each.outcome.native_id for each in group])
             except ErpUnavailableError as error:
                 progress.unavailable = error
             except Exception:  # what cannot be read back is in doubt, never posted; the next look reads it again
                 log.exception("The connector of %s cannot read back a %s", group[0].claim.erp, document_type)
+            by_posting: dict[UUID, list[NativeDocument]] = {}
+            for native in read:
+                by_posting.setdefault(native.posting_id, []).append(native)
+            receipts: list[tuple[Claim, SettledPosted]] = []
             for each in group:
-                found = [native for native in read if native.posting_id == each.claim.posting_id]
+                found = by_posting.get(each.claim.posting_id, [])
                 settlement = settlement_of_found(each.claim, each.expected, each.capability, found, each.outcome)
-                self._settle(each.claim, settlement, progress, run)
-                if isinstance(settlement, SettledPosted) and each.claim.attempt > 1:
+                if not isinstance(settlement, SettledPosted):
+                    self._settle(each.claim, settlement, progress, run)
+                    continue
+                receipts.append((each.claim, settlement))
+                if each.claim.attempt > 1:
                     run.to_sweep.append(each)
+            run.begin(lambda receipts=receipts: self._write_receipts(receipts, progress))  # type: ignore[misc]  # bound at once
 
     def _sweep(self, sent: _Sent) -> None:
         """Delete drafts that earlier attempts left under the key: once the posting is posted they are garbage (PROTOCOL S5)."""
@@ -283,6 +301,16 @@ class Delivery:
         progress.settled[name] += 1
         if not isinstance(settlement, SettledPosted):  # what is as it should be is counted, not told one by one
             log.info("posting %s correlation %s at %s: %s", claim.posting_id, claim.correlation_id, claim.erp, _in_words(settlement))
+
+    def _write_receipts(self, receipts: Sequence[tuple[Claim, SettledPosted]], progress: Progress) -> None:
+        lost = self.settlements.settle_posted(receipts)
+        for claim in lost:
+            log.warning(
+                "Posting %s at %s: the claim is another worker's by now; what was found is thrown away.", claim.posting_id, claim.erp
+            )
+        progress.settled["claim_lost"] += len(lost)
+        progress.settled["posted"] += len(receipts) - len(lost)
+        progress.settled += Counter()  # drops what is zero
 
     def _give_back(self, claims: Sequence[Claim], progress: Progress, run: _Run) -> None:
         run.wait()  # one writer of the counts at a time
@@ -320,10 +348,9 @@ class _Run:
         self.writing.append(self.settler.submit(write))
 
     def wait(self) -> None:
-        """Until everything is written; what failed is raised here."""
-        for each in self.writing:
-            each.result()
-        self.writing.clear()
+        """Until everything is written, also what begins meanwhile; what failed is raised here."""
+        while self.writing:
+            self.writing.pop(0).result()
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,16 @@ def worker(erp: str, legal_entity: str) -> Iterator[Worker[Queue]]:
     with (
         store_connection("delivery") as claiming,
         store_connection("delivery") as settling,  # apart: receipts are written while the next claim's transaction may be open
-        closing(connector(configured, erp, legal_entity)) as erp_connector,
+        closing(connector(configured, erp, legal_entity)) as writing,
+        closing(connector(configured, erp, legal_entity)) as reading,
     ):
         settlements = PostgresSettlements(settling, name)
-        delivery = Delivery(configured.firm, erp_connector, settlements, erp_settings.look_up_horizon_seconds, erp_settings.not_kept)
+        delivery = Delivery(
+            configured.firm,
+            writing,
+            settlements,
+            look_up_horizon_seconds=erp_settings.look_up_horizon_seconds,
+            reader=reading,
+            not_kept=erp_settings.not_kept,
+        )
         yield Worker(erp, legal_entity, PostgresClaims(claiming, name), delivery, erp_settings.lease_seconds)

@@ -93,9 +93,8 @@ def replay_dead_letters(conf: dict[str, Any], *, requested_by: str) -> dict[str,
     try:
         asked = ReplayConf.model_validate(conf)
     except ValidationError as error:
-        raise NotReplayableError(
-            f"The run's configuration does not fit: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}."
-        ) from error
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False)[:5])
+        raise NotReplayableError(f"The run's configuration does not fit: {wrong}. Nothing was changed.") from None
     request = ReplayRequest(asked.posting_ids or (), asked.region or None, asked.failure or None, asked.reason, requested_by, asked.dry_run)
     with store_connection("delivery") as connection:
         chosen = replay(request, PostgresDeadLetters(connection))

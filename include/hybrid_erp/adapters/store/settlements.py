@@ -1,4 +1,4 @@
-"""Settlements (PROTOCOL T): one statement, and so one transaction, a posting; only for the worker whose token is on the claim.
+"""Settlements (PROTOCOL T): one statement, and so one transaction; each posting by itself, only for the worker whose token is on its claim.
 
 A statement that changes no row means that another worker has taken over: what this one found is thrown away.
 """
@@ -6,11 +6,12 @@ A statement that changes no row means that another worker has taken over: what t
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, LiteralString
 
-from psycopg import Connection
+from psycopg import Connection, errors
 
 from hybrid_erp.model.claim import (
     Claim,
@@ -39,26 +40,44 @@ _NOTED: LiteralString = """
     FROM settled
 """
 
+# Many receipts in one statement, each standing alone by its token: a row whose claim another worker has taken is left out of everything.
 # Found at a former owner (C4), it is a copy there; the posting goes on to the ERP that owns it now.
-POSTED: LiteralString = f"""
-    WITH settled AS (
-        UPDATE delivery d SET state = 'posted', role = CASE WHEN %(elsewhere)s THEN 'candidate' ELSE d.role END,
-            native_id = %(native_id)s, native_number = %(native_number)s,
-            legal_number = %(legal_number)s, accounting_on = coalesce(%(accounting_on)s, d.accounting_on), lease_until = NULL,
-            settle_position = nextval('settle_position_seq'), settled_at = clock_timestamp(), failure = NULL, message = NULL
-        WHERE {_MINE} RETURNING d.posting_id
+POSTED: LiteralString = """
+    WITH given AS (
+        SELECT * FROM unnest(%(accepted_on)s::date[], %(posting_id)s::uuid[], %(legal_entity)s::text[], %(destination)s::text[],
+                             %(token)s::uuid[], %(native_id)s::text[], %(native_number)s::text[], %(legal_number)s::text[],
+                             %(accounting_on)s::date[], %(elsewhere)s::boolean[], %(region)s::text[], %(correlation_id)s::text[],
+                             %(document_type)s::text[], %(number)s::text[], %(content_hash)s::text[])
+        AS g (accepted_on, posting_id, legal_entity, destination, token, native_id, native_number, legal_number, accounting_on, elsewhere,
+              region, correlation_id, document_type, number, content_hash)
+    ), settled AS (
+        UPDATE delivery d SET state = 'posted', role = CASE WHEN g.elsewhere THEN 'candidate' ELSE d.role END, native_id = g.native_id,
+            native_number = g.native_number, legal_number = g.legal_number, accounting_on = coalesce(g.accounting_on, d.accounting_on),
+            lease_until = NULL, settle_position = nextval('settle_position_seq'), settled_at = clock_timestamp(), failure = NULL,
+            message = NULL
+        FROM given g
+        WHERE d.accepted_on = g.accepted_on AND d.posting_id = g.posting_id AND d.legal_entity = g.legal_entity AND d.erp = %(erp)s
+          AND d.claim_token = g.token AND d.state = 'claimed'
+        RETURNING d.posting_id
     ), done AS (
-        UPDATE outbox o SET state = CASE WHEN %(elsewhere)s THEN 'waiting' ELSE 'posted' END, due_at = clock_timestamp(), reason = NULL
-        WHERE {_OUTBOX}
+        UPDATE outbox o SET state = CASE WHEN g.elsewhere THEN 'waiting' ELSE 'posted' END, due_at = clock_timestamp(), reason = NULL
+        FROM given g JOIN settled USING (posting_id)
+        WHERE o.posting_id = g.posting_id AND o.legal_entity = g.legal_entity AND o.destination = g.destination
     ), known AS (
         INSERT INTO crosswalk (erp, legal_entity, document_type, number, native_id, native_number, legal_number, posting_id)
-        SELECT %(erp)s, %(legal_entity)s, %(document_type)s, %(number)s, %(native_id)s, %(native_number)s, %(legal_number)s,
-               %(posting_id)s FROM settled
+        SELECT %(erp)s, g.legal_entity, g.document_type, g.number, g.native_id, g.native_number, g.legal_number, g.posting_id
+        FROM given g JOIN settled USING (posting_id)
         ON CONFLICT (erp, legal_entity, document_type, number) DO UPDATE SET native_id = excluded.native_id,
             native_number = excluded.native_number, legal_number = excluded.legal_number, posting_id = excluded.posting_id,
             recorded_at = clock_timestamp()
-    ), noted AS ({_NOTED})
-    SELECT count(*) FROM settled WHERE set_config('synchronous_commit', 'off', true) = 'off'
+    ), noted AS (
+        INSERT INTO audit (region, actor, action, posting_id, legal_entity, erp, correlation_id, details)
+        SELECT g.region, %(worker)s, 'posted', g.posting_id, g.legal_entity, %(erp)s, g.correlation_id,
+               jsonb_build_object('native_id', g.native_id, 'native_number', g.native_number, 'legal_number', g.legal_number,
+                                  'accounting_on', g.accounting_on, 'content_hash', g.content_hash)
+        FROM given g JOIN settled USING (posting_id)
+    )
+    SELECT posting_id FROM settled WHERE set_config('synchronous_commit', 'off', true) = 'off'
 """
 
 # A refusal clears the mark only if nothing was sent before this claim either (T4); a dead letter that keeps it is in doubt (T5).
@@ -125,8 +144,31 @@ class PostgresSettlements:
         Raises:
             ClaimLostError: The claim is not this worker's any more.
         """
-        statement, terms = _statement(claim, settlement)
-        self._write(claim, statement, terms)
+        if isinstance(settlement, SettledPosted):
+            self._require(claim, 1 - len(self.settle_posted([(claim, settlement)])))
+        else:
+            self._write(claim, OTHERWISE, _terms_of(claim, settlement))
+
+    def settle_posted(self, receipts: Sequence[tuple[Claim, SettledPosted]]) -> Sequence[Claim]:
+        """Write receipts of one ERP; the claims that were lost to other workers, of which nothing was written."""
+        if not receipts:
+            return []
+        try:
+            rows = self.connection.execute(POSTED, self._columns(receipts)).fetchall()
+        except (errors.IntegrityError, errors.DataError, errors.CardinalityViolation):
+            if len(receipts) == 1:
+                raise
+            # Two states of one document, or one bad row: each by itself, so that it stops no other.
+            return [lost for receipt in receipts for lost in self.settle_posted([receipt])]
+        settled = {row[0] for row in rows}
+        return [claim for claim, _ in receipts if claim.posting_id not in settled]
+
+    def _columns(self, receipts: Sequence[tuple[Claim, SettledPosted]]) -> dict[str, Any]:
+        claims = [self._terms(claim) | {"elsewhere": claim.look_up_only, "content_hash": claim.content_hash} for claim, _ in receipts]
+        names = ("native_id", "native_number", "legal_number", "accounting_on")
+        columns: dict[str, Any] = {name: [getattr(posted, name) for _, posted in receipts] for name in names}
+        columns |= {name: [terms[name] for terms in claims] for name in claims[0]}
+        return columns | {"erp": receipts[0][0].erp, "worker": self.worker}
 
     def give_back(self, claim: Claim) -> None:
         """Return a claim under which nothing at all was sent (PROTOCOL S3)."""
@@ -177,28 +219,24 @@ class PostgresSettlements:
         }
 
 
-def _statement(claim: Claim, settlement: Settlement) -> tuple[LiteralString, dict[str, Any]]:
+def _terms_of(claim: Claim, settlement: Settlement) -> dict[str, Any]:
     match settlement:
-        case SettledPosted(native_id, native_number, legal_number, accounting_on):
-            details = {"native_id": native_id, "native_number": native_number, "legal_number": legal_number}
-            details |= {"accounting_on": str(accounting_on) if accounting_on else None, "content_hash": claim.content_hash}
-            terms: dict[str, Any] = {"native_id": native_id, "native_number": native_number, "legal_number": legal_number}
-            terms |= {"accounting_on": accounting_on, "elsewhere": claim.look_up_only}
-            return POSTED, terms | {"action": "posted", "details": json.dumps(details)}
+        case SettledPosted():
+            raise AssertionError("receipts have a statement of their own")
         case SettledRetry(failure, message, wait_seconds, nothing_sent):
             del nothing_sent  # either way nothing was booked by this attempt; an earlier mark stays
-            return OTHERWISE, _otherwise("waiting", "retry", failure.value, message, wait_seconds, clears=True)
+            return _otherwise("waiting", "retry", failure.value, message, wait_seconds, clears=True)
         case SettledInDoubt(message, wait_seconds):
-            return OTHERWISE, _otherwise("in_doubt", "in_doubt", "in_doubt", message, wait_seconds)
+            return _otherwise("in_doubt", "in_doubt", "in_doubt", message, wait_seconds)
         case SettledDead(failure, message, native_id):
             terms = _otherwise("dead_lettered", "dead_lettered", failure.value, message, 0, clears=native_id is None)
-            return OTHERWISE, terms | {"native_id": native_id}
+            return terms | {"native_id": native_id}
         case SettledWorking(job, wait_seconds):
-            return OTHERWISE, _otherwise("working", "working", None, f"job {job}", wait_seconds)
+            return _otherwise("working", "working", None, f"job {job}", wait_seconds)
         case SettledNotKept():
-            return OTHERWISE, _otherwise("cancelled", "not_kept", None, f"not kept by {claim.erp}: config/erps.yaml", 0, clears=True)
+            return _otherwise("cancelled", "not_kept", None, f"not kept by {claim.erp}: config/erps.yaml", 0, clears=True)
         case SettledAbsent():
-            return OTHERWISE, _otherwise("waiting", "absent", None, "not at this ERP", 0, clears=True, keeps=False)
+            return _otherwise("waiting", "absent", None, "not at this ERP", 0, clears=True, keeps=False)
 
 
 def _otherwise(
