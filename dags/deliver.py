@@ -7,8 +7,10 @@ much work, or one whose ERP cannot be reached, gets a `deliver` task of its own,
 queue is empty or its time is up. What it has settled stays settled.
 
 **Red or waiting to retry**: the ERP is down or asks to wait. Nothing is lost: postings wait in the store, and delivery goes on
-by itself when the ERP answers. A posting that the ERP refuses for good is a *dead letter*: it fails no task; repair its cause
-and run `replay_dead_letters`.
+by itself when the ERP answers. The last lines of the task's log say which company waits, why, and when it is tried again; while
+a task waits, Airflow shows its number in place of the company's name.
+
+**A posting that the ERP refuses for good** is a *dead letter*: it fails no task; repair its cause and run `replay_dead_letters`.
 
 **Clearing, marking, killing a task** is always safe: who may send what is decided in the store, and every second attempt asks
 the ERP first.
@@ -55,14 +57,12 @@ def delivery_dag(erp: str, slots: int) -> DAG:
             retry_policy=ErpRetryPolicy(),
             retries=6,
             retry_delay=timedelta(seconds=5),
-            retry_exponential_backoff=1.6,
-            max_retry_delay=timedelta(minutes=1),
         )
         def deliver(erp: str, legal_entity: str) -> dict[str, int]:
             """Deliver one company's postings, as its only writer."""
-            from hybrid_erp.wiring.tasks import deliver_company
+            from hybrid_erp.wiring.tasks import deliver_company_visibly
 
-            return deliver_company(erp, legal_entity, seconds=SECONDS_OF_WORK)
+            return deliver_company_visibly(erp, legal_entity, seconds=SECONDS_OF_WORK)
 
         deliver.partial(erp=erp).expand(legal_entity=survey(erp))
     return built

@@ -1,0 +1,47 @@
+"""One whole site for everything that is tried through a real Airflow."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sandbox.fault_proxy import Fault
+from sandbox.places import SANDBOX
+from sandbox.site import LINES, Site, new_site, start
+from tests.builders import CONFIG
+from tests.e2e.through_airflow import ThroughAirflow
+
+LEASE_SECONDS = 15
+
+
+@pytest.fixture(scope="session")
+def running_airflow(progress: Callable[[str], None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site of its own, whose leases are short: what a killed worker held is free again within seconds."""
+    config = Path(shutil.copytree(CONFIG, tmp_path_factory.mktemp("e2e") / "config"))
+    erps = yaml.safe_load((config / "erps.yaml").read_text())
+    for erp in erps["erps"].values():
+        erp["lease_seconds"] = LEASE_SECONDS
+    (config / "erps.yaml").write_text(yaml.safe_dump(erps))
+    site = replace(new_site(SANDBOX / f"test-e2e-{os.getpid()}", progress, airflow=True, faulty_lines=True), config=config)
+    site.save()
+    launched = start(site, progress, temporary=True)
+    try:
+        yield site
+    finally:
+        launched.stop()
+
+
+@pytest.fixture
+def airflow(running_airflow: Site) -> Iterator[ThroughAirflow]:
+    """Airflow and the canonical API, signed in as the lead; the lines to the ERPs are whole again afterwards."""
+    client = ThroughAirflow(running_airflow)
+    client.lead.wait_until_listening()
+    yield client
+    for erp in LINES:
+        running_airflow.line(erp).behave(Fault.PASS)
