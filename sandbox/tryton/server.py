@@ -59,13 +59,14 @@ class TrytonServer:
             "--keep-alive=5",
             "--no-control-socket",  # it is one file in the home directory, for all servers of this machine
             "--access-logfile=/dev/null",
-            "trytond.application:app",
+            f"--pythonpath={Path(__file__).parent / 'wsgi'}",
+            "serve:app",
         ]
 
     @property
     def environment(self) -> dict[str, str]:
         """What the program needs to know; the databases are loaded before the first request."""
-        return {"TRYTOND_CONFIG": str(self.config), "TRYTOND_DATABASE_NAMES": ",".join(self.databases)}
+        return {"TRYTOND_CONFIG": str(self.config), "SANDBOX_TRYTON_DATABASES": ",".join(self.databases)}
 
     @property
     def url(self) -> str:
