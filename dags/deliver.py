@@ -7,8 +7,8 @@ much work, or one whose ERP cannot be reached, gets a `deliver` task of its own,
 queue is empty or its time is up. What it has settled stays settled.
 
 **Red or waiting to retry**: the ERP is down or asks to wait. Nothing is lost: postings wait in the store, and delivery goes on
-by itself when the ERP answers. The last lines of the task's log say which company waits, why, and when it is tried again; while
-a task waits, Airflow shows its number in place of the company's name.
+by itself when the ERP answers. The task's log says which company waits and why, and under "Post Execute" when it is tried again;
+while a task waits, Airflow shows its number in place of the company's name.
 
 **A posting that the ERP refuses for good** is a *dead letter*: it fails no task; repair its cause and run `replay_dead_letters`.
 

@@ -51,7 +51,7 @@ def deliver_company(erp: str, legal_entity: str, *, seconds: float) -> dict[str,
 
 
 def deliver_company_visibly(erp: str, legal_entity: str, *, seconds: float) -> dict[str, int]:
-    """Deliver one company's postings; an outage is told in one line, above the traceback that Airflow adds.
+    """Deliver one company's postings; what Airflow's log shows of a failure is who waits and why, not the way through our code.
 
     Raises:
         ErpUnavailableError: As `deliver_company`.
@@ -60,11 +60,10 @@ def deliver_company_visibly(erp: str, legal_entity: str, *, seconds: float) -> d
     try:
         return deliver_company(erp, legal_entity, seconds=seconds)
     except ErpUnavailableError as error:
-        log.warning("%s at %s: %s Its postings wait in the store, nothing is lost.", legal_entity, erp, error.message)
-        raise
+        told = f"{legal_entity} at {erp}: {error.message} Its postings wait in the store, nothing is lost."
+        raise ErpUnavailableError(told, error.retry_after_seconds) from None
     except WrongSystemError as error:
-        log.error("%s at %s: %s Nothing was sent.", legal_entity, erp, error.message)
-        raise
+        raise WrongSystemError(f"{legal_entity} at {erp}: {error.message}") from None
 
 
 def _report(erp: str, legal_entity: str, progress: Progress) -> None:
