@@ -11,7 +11,7 @@ help:  ## Show this list
 setup:  ## Make .venv with exactly the locked packages (again only after the lock changed)
 	@$(PYTHON) sandbox/environment.py
 
-demo: setup  ## The story: one region moves from the legacy ERP to the cloud ERP and back, under load and faults
+demo: setup  ## The story: a firm's events reach the ERP that owns them, one ERP is cut off, and the ERPs are asked
 	@$(RUN) -m sandbox.demo
 
 up: setup  ## Start PostgreSQL, both ERPs and Airflow, and print the addresses and logins

@@ -22,7 +22,7 @@ from airflow.sdk import DAG, Param, task
 from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.retries import ErpRetryPolicy
 
-FAILURES = ["validation", "period_closed", "conflict", "mapping_gap", "duplicate", "forbidden", "partial"]
+FAILURES = ["validation", "period_closed", "conflict", "mapping_gap", "duplicate"]
 
 
 def choice(among: list[str], title: str, description: str) -> Param:

@@ -1,6 +1,7 @@
 """Keep the store fit: seal the audit trail every few minutes, make next months' partitions, say what waits for people.
 
-**Red**: the store cannot be reached, or the audit trail does not match its seals. The second is an incident: keep the store as
+**Red**: the store cannot be reached. Whether the audit trail still matches its seals is asked by `hybrid-erp audit-export` and
+`hybrid-erp audit-verify`; a finding there is an incident: keep the store as
 it is and call whoever answers for the audit trail.
 """
 

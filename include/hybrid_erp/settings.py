@@ -42,7 +42,6 @@ class ErpSettings(_Settings):
 
     dialect: Identifier
     pack: Identifier | None = None
-    environment: str
     slots: Annotated[int, Field(ge=1, le=64)] = 2
     lease_seconds: Annotated[int, Field(ge=10, le=3600)] = 90
     acknowledged_warnings: tuple[str, ...] = ()
@@ -171,6 +170,7 @@ class Settings:
             },
             accounts={number: account.journal_types if account.control else None for number, account in self.chart.accounts.items()},
             posting_rules=self.posting_rules,
+            issued_upstream=frozenset(code for code, entity in entities.items() if entity.legal_number_issuer == "upstream"),
             first_period={code: region.starts_from_period for region in self.regions.values() for code in region.legal_entities},
             disabled_legal_entities=self.disabled_legal_entities,
         )

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from typing import Final
 from uuid import UUID
 
-from hybrid_erp.flow.settle import settlement_of, settlement_of_found, wait_seconds
+from hybrid_erp.flow.settle import conflict_of_many, settlement_of, settlement_of_found, wait_seconds
 from hybrid_erp.model.booking import Booking
 from hybrid_erp.model.claim import (
     Claim,
@@ -141,7 +141,8 @@ class Delivery:
             self._settle(claim, SettledDead(FailureClass.PERIOD_CLOSED, str(closed)), progress, run)
             return
         except (UnmappedError, RefusedEventError) as error:
-            self._settle(claim, SettledDead(FailureClass.VALIDATION, error.message), progress, run)
+            failure = FailureClass.MAPPING_GAP if isinstance(error, UnmappedError) else FailureClass.VALIDATION
+            self._settle(claim, SettledDead(failure, error.message), progress, run)
             return
         outcome = self._look_first(claim, capability)
         if outcome is None:
@@ -154,10 +155,10 @@ class Delivery:
             outcome = Retry(outcome.failure, outcome.message)
         if isinstance(outcome, Retry) and outcome.failure in _ERP_WIDE:
             progress.unavailable = ErpUnavailableError(f"{claim.erp}: {outcome.message}", outcome.retry_after_seconds)
-        settlement = outcome if isinstance(outcome, SettledAbsent | SettledInDoubt) else settlement_of(outcome, claim)
+        settlement = outcome if isinstance(outcome, SettledAbsent | SettledInDoubt | SettledDead) else settlement_of(outcome, claim)
         self._settle(claim, settlement, progress, run)
 
-    def _look_first(self, claim: Claim, capability: Capability) -> Outcome | SettledAbsent | SettledInDoubt | None:
+    def _look_first(self, claim: Claim, capability: Capability) -> Outcome | SettledAbsent | SettledInDoubt | SettledDead | None:
         """What an earlier attempt came to; None: nothing shows, and sending is right."""
         if claim.look_up_only and not claim.maybe_there:
             return SettledAbsent()  # the mark fell while this was claimed: nothing can have arrived, and nothing is sent here any more
@@ -170,7 +171,10 @@ class Delivery:
         except Exception as error:  # a connector's bug must not stop the batch
             log.exception("Posting %s: the connector of %s cannot look", claim.posting_id, claim.erp)
             return SettledInDoubt(f"The connector failed: {type(error).__name__}.", wait_seconds(claim.attempt))
-        if posted := [native for native in found if native.posted]:
+        posted = [native for native in found if native.posted]
+        if len(posted) > 1:
+            return conflict_of_many(posted)
+        if posted:
             return Posted(posted[0].native_id)
         if capability.connector_class is ConnectorClass.LOOK_UP_ONLY and not self._past_horizon(claim):
             return SettledInDoubt("Not found, but it may still arrive: this ERP cannot refuse a late request.", wait_seconds(claim.attempt))

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
-from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE, CanonicalDocument, Intercompany, JournalEntry
+from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE, CanonicalDocument, CreditMemo, Intercompany, Invoice, JournalEntry
 from hybrid_erp.model.errors import (
     AccountNotAllowedError,
     CurrencyNotAllowedError,
@@ -107,12 +107,21 @@ class Intake:
                 _check_currency(firm, code, *document.monetary)
         if isinstance(document, JournalEntry):
             _check_accounts(firm, document)
+        if isinstance(document, Invoice | CreditMemo):
+            _check_legal_number(firm, document)
         try:
             firm.booking_of(document)
         except RefusedEventError as refusal:
             raise _naming(refusal, "data.") from None
         except HybridErpError as error:
             raise MalformedEventError(error.message, field="data") from error
+
+
+def _check_legal_number(firm: Firm, document: Invoice | CreditMemo) -> None:
+    upstream = document.legal_entity in firm.issued_upstream
+    if upstream == (document.legal_number is None):
+        issuer = "the upstream billing system, and the document has none" if upstream else "the ERP, and the document brings one"
+        raise MalformedEventError(f"Legal numbers of {document.legal_entity} are given by {issuer}.", field="data.legal_number")
 
 
 def _check_legal_entities(firm: Firm, document: CanonicalDocument) -> None:

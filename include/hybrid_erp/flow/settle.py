@@ -51,8 +51,7 @@ def settlement_of_found(
     if not posted:
         return SettledInDoubt(f"The ERP says that {outcome.native_id} is posted, but does not show it.", wait_seconds(claim.attempt))
     if len(posted) > 1:
-        ids = ", ".join(native.native_id for native in posted)
-        return _conflict(posted[0], f"The ERP holds this posting more than once: {ids}. Reverse all but one there.")
+        return conflict_of_many(posted)
     native = posted[0]
     if native.content_hash != claim.content_hash:
         reason = f"The ERP holds {native.native_id} under this key with other content ({native.content_hash[:12]}...)."
@@ -65,6 +64,12 @@ def settlement_of_found(
             return _conflict(native, f"The ERP altered {native.native_id}: {text}.")
     booked_on = native.booking.accounting_on if native.booking else None
     return SettledPosted(native.native_id, native.native_number, native.legal_number, booked_on)
+
+
+def conflict_of_many(posted: Sequence[NativeDocument]) -> SettledDead:
+    """What must never be: an ERP holds a posting more than once."""
+    ids = ", ".join(native.native_id for native in posted)
+    return _conflict(posted[0], f"The ERP holds this posting more than once: {ids}. Reverse all but one there.")
 
 
 def _conflict(native: NativeDocument, reason: str) -> SettledDead:

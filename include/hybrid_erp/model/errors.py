@@ -167,13 +167,6 @@ class ClaimLostError(HybridErpError):
     remedy = "None needed: the worker that holds the claim asks the ERP first."
 
 
-class StoreSuspendedError(HybridErpError):
-    """The store's PostgreSQL is not the one it was: after a restore or a failover nothing is believed."""
-
-    code = "store-suspended"
-    remedy = "Follow the restore runbook, then resume by name with `hybrid-erp resume`."
-
-
 class OwnershipConflictError(HybridErpError):
     """Ownership is not what the caller believed when it asked for a change."""
 

@@ -37,6 +37,8 @@ class Firm:
     posting_rules: PostingRules
     first_period: Mapping[str, str]
     """The first accounting period of each legal entity that the facade answers for."""
+    issued_upstream: frozenset[str] = frozenset()
+    """Legal entities whose legal numbers the upstream billing system gives (ACCOUNTING B10)."""
     disabled_legal_entities: frozenset[str] = frozenset()
 
     def takes(self, account: str, journal_type: JournalType) -> bool:

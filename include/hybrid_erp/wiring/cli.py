@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
 from hybrid_erp.adapters.store.audit import PostgresAudit, from_json
+from hybrid_erp.adapters.store.dead_letters import PostgresDeadLetters
 from hybrid_erp.adapters.store.migrate import migrate
 from hybrid_erp.adapters.store.ownership import PostgresOwnership
 from hybrid_erp.model.audit import Seal, findings
@@ -59,6 +61,16 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--config", type=Path, default=Path(os.environ.get("HYBRID_ERP_CONFIG", "config")))
     adopt = command("adopt", _adopt, "Enter the customers and projects that an ERP holds into the crosswalk.", store=False)
     adopt.add_argument("erp", nargs="*", help="default: every configured ERP")
+    cancel = command("cancel", _cancel, "Give dead letters up for good, under the delivery role.")
+    cancel.add_argument("posting", nargs="+", type=UUID)
+    pin = command("pin", _pin, "Pin an entity to an ERP, or lift its pin, under the cutover role.")
+    pin.add_argument("region")
+    pin.add_argument("routing_key", help="for example project:P-1001")
+    pin.add_argument("erp", nargs="?", help="the ERP that it stays with; nothing lifts the pin")
+    pin.add_argument("--bridge-account", default="2900", help="the canonical account between the two ERPs")
+    for named in (cancel, pin):
+        named.add_argument("--by", required=True, help="the person who decides, for the audit trail")
+        named.add_argument("--reason", required=True)
     command("audit-seal", _seal, "Seal the audit trail now, under the delivery role.")
     command("audit-export", _export, "Write the audit trail and its seals as JSON lines to standard output, under the reader role.")
     verify = command("audit-verify", _verify, "Verify an exported audit trail, offline.", store=False)
@@ -82,7 +94,7 @@ def _migrate(options: argparse.Namespace) -> int:
 
 def _establish(options: argparse.Namespace) -> int:
     with _store(options) as connection:
-        by = os.environ.get("USER", "platform-team")
+        by = _person()
         written = establish_ownership(load_settings(options.config).regions.values(), PostgresOwnership(connection), by=by)
     print(f"Ownership written: {written}.")
     return 0
@@ -96,7 +108,7 @@ def _adopt(options: argparse.Namespace) -> int:
     with store_connection("delivery") as connection:
         for erp in options.erp or settings().erps:
             for legal_entity in settings().erps[erp].companies:
-                adopted = _adopt_company(erp, legal_entity, PostgresCrosswalk(connection))
+                adopted = _adopt_company(erp, legal_entity, PostgresCrosswalk(connection, _person()))
                 print(f"{erp} {legal_entity}: " + ", ".join(f"{count} {name}s" for name, count in adopted.items()), flush=True)
     return 0
 
@@ -124,6 +136,26 @@ def _check(options: argparse.Namespace) -> int:
         print(problem)
     print(f"{len(settings.regions)} regions and {len(settings.erps)} ERPs are in order, {len(settings.problems)} problems.")
     return 1 if settings.problems else 0
+
+
+def _cancel(options: argparse.Namespace) -> int:
+    with _store(options) as connection:
+        for posting_id in PostgresDeadLetters(connection).cancel(options.posting, by=options.by, reason=options.reason):
+            print(f"{posting_id} is cancelled.")
+    return 0
+
+
+def _pin(options: argparse.Namespace) -> int:
+    with _store(options) as connection:
+        terms = {"region": options.region, "routing_key": options.routing_key, "by": options.by, "reason": options.reason}
+        version = PostgresOwnership(connection).move_pin(erp=options.erp, bridge_account=options.bridge_account, **terms)
+    stays = f"stays with {options.erp}" if options.erp else "follows its region again"
+    print(f"{options.routing_key} {stays}; the pins of {options.region} are at version {version}.")
+    return 0
+
+
+def _person() -> str:
+    return os.environ.get("SUDO_USER") or os.environ.get("USER") or "platform-team"
 
 
 def _seal(options: argparse.Namespace) -> int:
@@ -161,7 +193,7 @@ def _verify(options: argparse.Namespace) -> int:
         for finding in findings(seals[region], rows[region], expected_head=heads.get(region)):
             print(finding)
             found += 1
-        sealed = sum(seal.row_count for seal in seals[region])
+        sealed = min(sum(seal.row_count for seal in seals[region]), len(rows[region]))
         print(f"{region}: {len(seals[region])} seals over {sealed} rows, {len(rows[region]) - sealed} rows not sealed yet.")
     print(
         "The audit trail is whole."

@@ -63,7 +63,7 @@ class PostgresAudit:
         return made
 
     def export(self) -> Iterator[str]:
-        """The whole trail as JSON lines: for each region its seals, then its rows. What `hybrid-erp audit verify` reads, offline."""
+        """The whole trail as JSON lines: for each region its seals, then its rows. What `hybrid-erp audit-verify` reads, offline."""
         for (region,) in self.connection.execute(REGIONS).fetchall():
             for seal in self._seals(region):
                 yield json.dumps({"seal": to_json(seal)})

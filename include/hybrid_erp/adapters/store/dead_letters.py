@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from psycopg import Connection
@@ -28,6 +28,23 @@ REOPEN: Final = """
     )
     SELECT DISTINCT posting_id FROM reopened
 """
+# One that may be in an ERP all the same is not given up: first the ERP is asked (a replay), or its document is reversed there.
+CANCEL: Final = """
+    WITH cancelled AS (
+        UPDATE outbox o SET state = 'cancelled', reason = %(reason)s
+        WHERE o.posting_id = ANY(%(posting_ids)s) AND o.state = 'dead_lettered'
+          AND NOT EXISTS (SELECT FROM delivery d WHERE d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id
+                          AND d.legal_entity = o.legal_entity AND d.maybe_there)
+        RETURNING o.posting_id, o.accepted_on, o.region, o.legal_entity
+    ), given_up AS (
+        UPDATE delivery d SET state = 'cancelled' FROM cancelled c
+        WHERE d.accepted_on = c.accepted_on AND d.posting_id = c.posting_id AND d.legal_entity = c.legal_entity AND d.state = 'dead_lettered'
+    ), noted AS (
+        INSERT INTO audit (region, actor, action, posting_id, legal_entity, details)
+        SELECT region, %(by)s, 'cancelled', posting_id, legal_entity, jsonb_build_object('reason', %(reason)s::text) FROM cancelled
+    )
+    SELECT DISTINCT posting_id FROM cancelled
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +64,21 @@ class PostgresDeadLetters:
         Raises:
             NotReplayableError: One of them is no dead letter.
         """
+        return self._all_or_none(REOPEN, posting_ids, by, reason, "is no dead letter")
+
+    def cancel(self, posting_ids: Sequence[UUID], *, by: str, reason: str) -> Sequence[UUID]:
+        """Give all of them up for good, or none; what waited behind them goes on.
+
+        Raises:
+            NotReplayableError: One of them is no dead letter, or may be in an ERP all the same.
+        """
+        otherwise = "is no dead letter, or may be in an ERP: replay it, which asks the ERP"
+        return self._all_or_none(CANCEL, posting_ids, by, reason, otherwise)
+
+    def _all_or_none(self, statement: LiteralString, posting_ids: Sequence[UUID], by: str, reason: str, otherwise: str) -> Sequence[UUID]:
         with self.connection.transaction():
-            rows = self.connection.execute(REOPEN, {"posting_ids": list(posting_ids), "by": by, "reason": reason}).fetchall()
-            reopened = [row[0] for row in rows]
-            if missing := sorted(str(each) for each in set(posting_ids) - set(reopened)):
-                raise NotReplayableError(f"{missing[0]} is no dead letter ({len(missing)} of {len(set(posting_ids))} are not).")
-        return reopened
+            rows = self.connection.execute(statement, {"posting_ids": list(posting_ids), "by": by, "reason": reason}).fetchall()
+            changed = [row[0] for row in rows]
+            if missing := sorted(str(each) for each in set(posting_ids) - set(changed)):
+                raise NotReplayableError(f"{missing[0]} {otherwise} ({len(missing)} of {len(set(posting_ids))}).")
+        return changed
