@@ -11,11 +11,10 @@ COMPANIES = ("AU01", "SG01")
 
 def test_an_unreachable_erp_is_retried_visibly_and_the_other_one_is_not_slowed(airflow: ThroughAirflow) -> None:
     before = airflow.seconds_to_post("DE01")
-    earlier = {each["dag_run_id"] for each in airflow.deliveries("tryton-apac")}
+    earlier = airflow.runs_so_far("tryton-apac")
 
     def of_every_company(state: str, try_number: int = 1) -> list[Instance]:
-        found = [each for each in airflow.deliveries("tryton-apac") if each["dag_run_id"] not in earlier]
-        found = [each for each in found if each["state"] == state and each["try_number"] >= try_number]
+        found = [each for each in airflow.deliveries("tryton-apac", state=state, but=earlier) if each["try_number"] >= try_number]
         return found if len(found) == len(COMPANIES) else []
 
     airflow.site.line("tryton").behave(Fault.REFUSE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -68,11 +68,16 @@ class ThroughAirflow:
         )
         return run_id, str(ended)
 
-    def deliveries(self, erp: str) -> list[Instance]:
-        """The `deliver` task instances of an ERP, the latest run's first; none for runs that had nothing to map."""
+    def deliveries(self, erp: str, *, state: str, but: Collection[str] = ()) -> list[Instance]:
+        """The `deliver` task instances of an ERP in a state, but for those of some runs; runs that had nothing to map have none."""
         content = {"dag_ids": [f"deliver_{erp}"], "task_ids": ["deliver"], "page_limit": 1000}
         found = self.lead.airflow("POST", "/dags/~/dagRuns/~/taskInstances/list", json=content)["task_instances"]
-        return sorted((each for each in found if each["map_index"] >= 0), key=lambda each: str(each["run_after"]), reverse=True)
+        return [each for each in found if each["map_index"] >= 0 and each["state"] == state and each["dag_run_id"] not in but]
+
+    def runs_so_far(self, erp: str) -> frozenset[str]:
+        """The ids of an ERP's deliveries up to now."""
+        runs = self.lead.airflow("GET", f"/dags/deliver_{erp}/dagRuns?limit=1000")["dag_runs"]
+        return frozenset(run["dag_run_id"] for run in runs)
 
     def of_this_run(self, instance: Instance) -> str:
         """The REST path of a task instance."""
