@@ -5,7 +5,7 @@ At least half as fast as a bare INSERT of the same rows into two tables: checkin
 
 from __future__ import annotations
 
-import json
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -13,7 +13,7 @@ from psycopg_pool import ConnectionPool
 
 from benchmarks.report import Figure, Report, interleaved
 from benchmarks.store import a_bench_store
-from hybrid_erp.adapters.store.intake import PostgresIntake
+from hybrid_erp.adapters.store.intake import PostgresIntake, outbox_rows, posting_row
 from hybrid_erp.flow.intake import Intake
 from hybrid_erp.settings import load_settings
 from sandbox.site import Site
@@ -22,12 +22,19 @@ from tests.builders import CONFIG, a_journal_entry
 
 BATCH, BATCHES = 500, 16
 
+# The same columns as ours, with a primary key and nothing else: no other index, no partition.
 BARE_TABLES = """
-    CREATE TABLE bare_posting (posting_id uuid PRIMARY KEY, source text, event_id text, event_type text, correlation_id text, data jsonb);
-    CREATE TABLE bare_outbox (posting_id uuid PRIMARY KEY, legal_entity text, region text, kind text, period text, state text);
+    CREATE TABLE bare_posting (LIKE posting);
+    ALTER TABLE bare_posting ADD PRIMARY KEY (posting_id);
+    CREATE TABLE bare_outbox (LIKE outbox INCLUDING DEFAULTS);
+    ALTER TABLE bare_outbox ADD PRIMARY KEY (posting_id, legal_entity);
 """
-BARE_POSTING = "INSERT INTO bare_posting VALUES (%s, %s, %s, %s, %s, %s)"
-BARE_OUTBOX = "INSERT INTO bare_outbox VALUES (%s, %s, %s, %s, %s, %s)"
+BARE_POSTING = f"INSERT INTO bare_posting VALUES ({', '.join(['%s'] * 15)})"
+BARE_OUTBOX = """
+    INSERT INTO bare_outbox (posting_id, legal_entity, destination, accepted_on, seq, region, kind, document_type, period, routing_key,
+                             lane)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
 
 
 def run(site: Site, report: Report) -> None:
@@ -53,9 +60,9 @@ def run(site: Site, report: Report) -> None:
 
 
 def _bare_rows(intake: Intake, event: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    posting = intake.posting_of(event)
-    head = (posting.posting_id, posting.source, posting.event_id, posting.event_type, posting.correlation_id, json.dumps(posting.data))
-    return head, (posting.posting_id, "DE01", "emea", "ledger", "2026-03", "waiting")
+    posting, now = intake.posting_of(event), datetime.now(UTC)
+    (outbox,) = outbox_rows(posting, 1, now.date(), {})
+    return posting_row(posting, 1, now, "bench"), outbox
 
 
 def _bare(connection: psycopg.Connection[tuple[Any, ...]], rows: list[tuple[tuple[Any, ...], tuple[Any, ...]]]) -> None:

@@ -41,7 +41,11 @@ def _build_ledgersmb(cluster: Cluster, work: Path, _: Path, progress: Callable[[
 
 
 def _build_tryton(cluster: Cluster, work: Path, secrets: Path, progress: Callable[[str], None]) -> None:
-    tryton.build(cluster, work, secrets / TRYTON_SECRETS, progress)
+    try:
+        tryton.build(cluster, work, secrets / TRYTON_SECRETS, progress)
+    except RuntimeError as error:  # its first start was seen to fail on a busy machine; a build begins from nothing
+        progress(f"Tryton: trying once more, since {str(error).splitlines()[0][:120]}")
+        tryton.build(cluster, work, secrets / TRYTON_SECRETS, progress)
     enter_in_tryton(cluster, work, progress)
 
 

@@ -126,7 +126,7 @@ def test_an_event_nested_without_end_is_refused() -> None:
 def test_text_that_only_looks_like_a_nul_is_taken() -> None:
     event = a_journal_entry(description="written as \\u0000")
 
-    assert Intake(FIRM, FakeIntakeStore()).posting_of(event).data["description"] == "written as \\u0000"
+    assert Intake(FIRM, FakeIntakeStore()).posting_of(event).document.description == "written as \\u0000"  # type: ignore[attr-defined]
 
 
 OTHERWISE: dict[str, tuple[dict[str, Any], type[RefusedEventError], str]] = {

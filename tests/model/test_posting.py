@@ -9,7 +9,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybrid_erp.model.posting import content_hash_of, posting_id_of
+from hybrid_erp.model.posting import canonical_json, content_hash_of, posting_id_of
 
 tokens = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=40)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
@@ -52,21 +52,23 @@ def shuffled(content: Any) -> Any:
 def test_white_space_and_the_order_of_fields_do_not_matter(content: Any) -> None:
     written_otherwise = json.loads(json.dumps(shuffled(content), indent=3))
 
-    assert content_hash_of("type", written_otherwise) == content_hash_of("type", content)
+    assert content_hash_of("type", canonical_json(written_otherwise)) == content_hash_of("type", canonical_json(content))
 
 
 @given(contents, contents)
 def test_other_content_has_another_hash(content: Any, other: Any) -> None:
     same = json.dumps(content, sort_keys=True) == json.dumps(other, sort_keys=True)
 
-    assert (content_hash_of("type", content) == content_hash_of("type", other)) == same
+    assert (content_hash_of("type", canonical_json(content)) == content_hash_of("type", canonical_json(other))) == same
 
 
 @given(contents)
 def test_another_type_has_another_hash(content: Any) -> None:
-    assert content_hash_of("hybrid-erp.invoice.v1", content) != content_hash_of("hybrid-erp.invoice.v2", content)
+    assert content_hash_of("hybrid-erp.invoice.v1", canonical_json(content)) != content_hash_of(
+        "hybrid-erp.invoice.v2", canonical_json(content)
+    )
 
 
 @given(st.permutations(["a", "b", "c"]))
 def test_the_order_of_a_list_matters(items: list[str]) -> None:
-    assert (content_hash_of("type", items) == content_hash_of("type", ["a", "b", "c"])) == (items == ["a", "b", "c"])
+    assert (content_hash_of("type", canonical_json(items)) == content_hash_of("type", canonical_json(["a", "b", "c"]))) == (items == ["a", "b", "c"])

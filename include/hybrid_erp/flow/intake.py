@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from hybrid_erp.model.errors import (
 from hybrid_erp.model.events import CloudEvent
 from hybrid_erp.model.firm import Firm
 from hybrid_erp.model.ownership import period_of
-from hybrid_erp.model.posting import Posting, content_hash_of, posting_id_of
+from hybrid_erp.model.posting import Posting, canonical_json, content_hash_of, posting_id_of
 from hybrid_erp.ports import IntakeStore, Stored
 
 M = TypeVar("M", bound=BaseModel)
@@ -79,7 +78,7 @@ class Intake:
         Raises:
             RefusedEventError: It is not acceptable; the subclass says why.
         """
-        _require_plain_text(event)
+        canonical = _canonical_data(event)
         envelope = _validated(CloudEvent, event, "")
         document_class = DOCUMENTS_BY_TYPE.get(envelope.type)
         if document_class is None:
@@ -91,11 +90,11 @@ class Intake:
             source=envelope.source,
             event_id=envelope.id,
             event_type=envelope.type,
-            content_hash=content_hash_of(envelope.type, envelope.data),
+            content_hash=content_hash_of(envelope.type, canonical),
             correlation_id=envelope.correlationid or f"{envelope.source}/{envelope.id}",
             traceparent=envelope.traceparent,
             document=document,
-            data=envelope.data,
+            data=canonical,
             region_of={code: self.firm.region_of[code] for code in document.legal_entities},
         )
 
@@ -110,7 +109,7 @@ class Intake:
         if isinstance(document, Invoice | CreditMemo):
             _check_legal_number(firm, document)
         try:
-            firm.booking_of(document)
+            firm.posting_rules.require_accounts(document)
         except RefusedEventError as refusal:
             raise _naming(refusal, "data.") from None
         except HybridErpError as error:
@@ -186,13 +185,19 @@ def _naming(refusal: RefusedEventError, prefix: str) -> RefusedEventError:
     return refusal
 
 
-def _require_plain_text(event: Any) -> None:
-    """Refuse what JSON can say and no database can hold: NUL, half a surrogate pair, NaN, Infinity, nesting without end."""
+def _canonical_data(event: Any) -> str:
+    """The data in canonical JSON; refuses what JSON can say and no database can hold: NUL, half a surrogate pair, NaN, endless nesting."""
+    data = event.get("data") if isinstance(event, dict) else None
+    text = ""
     try:
-        text = json.dumps(event, ensure_ascii=False, allow_nan=False)
-        text.encode()
-        if "\\u0000" not in text:
-            return
+        text = canonical_json(data)
+        beside: list[Any] = [event]
+        if isinstance(event, dict):  # nearly always there is nothing but plain words beside the data
+            beside = [each for each in event.items() if each[0] != "data" and not all(map(_is_plain, each))]
+        whole = text + canonical_json(beside) if beside else text
+        whole.encode()
+        if "\\u0000" not in whole:
+            return text
     except RecursionError as error:
         raise MalformedEventError("The event is nested too deeply.", field="") from error
     except (ValueError, TypeError):
@@ -202,6 +207,11 @@ def _require_plain_text(event: Any) -> None:
             raise MalformedEventError(f"{field}: contains a character that is no text (NUL, or half a surrogate pair).", field=field)
         if isinstance(value, float) and not math.isfinite(value):
             raise MalformedEventError(f"{field}: {value} is no JSON number.", field=field)
+    return text
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and "\x00" not in value
 
 
 def _leaves(content: Any, field: str) -> Iterator[tuple[str, Any]]:

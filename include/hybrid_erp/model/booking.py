@@ -45,10 +45,10 @@ class Booking:
         Raises:
             UnbalancedEntryError: They do not.
         """
-        for currency, amounts in (
-            (self.currency, [line.amount for line in self.lines]),
-            (self.functional_currency, [line.functional_amount for line in self.lines]),
-        ):
+        sides = [(self.currency, [line.amount for line in self.lines])]
+        if self.currency != self.functional_currency:
+            sides.append((self.functional_currency, [line.functional_amount for line in self.lines]))
+        for currency, amounts in sides:
             if gap := sum(amounts, ZERO):
                 raise UnbalancedEntryError(f"The booking is out of balance by {gap} {currency}.")
 

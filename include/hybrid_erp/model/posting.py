@@ -13,6 +13,9 @@ from hybrid_erp.model.documents import CanonicalDocument
 _KEY_DOMAIN: Final = b"hybrid-erp/posting\x00"
 
 
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def posting_id_of(source: str, event_id: str) -> UUID:
     """The posting's id, derived from the idempotency key (source and id).
 
@@ -25,10 +28,18 @@ def posting_id_of(source: str, event_id: str) -> UUID:
     return UUID(bytes=bytes(digest))
 
 
-def content_hash_of(event_type: str, data: Any) -> str:
-    """A hash of what the sender sent, whatever its white space and order of fields; 64 hexadecimal digits."""
-    text = json.dumps([event_type, data], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+def canonical_json(data: Any) -> str:
+    """What the sender sent, whatever its white space and order of fields.
+
+    Raises:
+        ValueError: It holds NaN or Infinity. TypeError, RecursionError: it is no JSON at all.
+    """
+    return _CANONICAL.encode(data)
+
+
+def content_hash_of(event_type: str, canonical: str) -> str:
+    """A hash of an event's type and of its data in canonical JSON; 64 hexadecimal digits."""
+    return hashlib.sha256(f"{json.dumps(event_type)},{canonical}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +54,7 @@ class Posting:
     correlation_id: str
     traceparent: str | None
     document: CanonicalDocument
-    data: dict[str, Any] = field(repr=False)
-    """As received."""
+    data: str = field(repr=False)
+    """As received, in canonical JSON."""
     region_of: dict[str, str] = field(repr=False)
     """The region of each legal entity concerned."""

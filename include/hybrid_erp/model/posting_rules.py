@@ -7,6 +7,7 @@ or chooses it by an attribute's value. Only attributes that the document's own t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, Self, get_args, get_origin
@@ -79,6 +80,17 @@ class PostingRules(BaseModel):
         """Whether a document of this type books anything."""
         return bool(self.rules.get(document_type))
 
+    def require_accounts(self, document: CanonicalDocument) -> None:
+        """Raise where a rule chooses an account by a value that it does not know.
+
+        Raises:
+            UnmappedError: With the value.
+        """
+        for rule in self.rules.get(document.document_type, ()):
+            if rule.account_by is not None:
+                for part in getattr(document, rule.each) if rule.each else (document,):
+                    _account(rule, part, document)
+
     def book(self, document: CanonicalDocument, *, functional_currency: str, accounting_on: date) -> Booking | None:
         """The booking that the document demands, balanced in both currencies; None if it books nothing.
 
@@ -90,10 +102,10 @@ class PostingRules(BaseModel):
         if not rules or monetary is None:
             return None
         currency, rate = monetary
-        lines = [line for rule in rules for line in _lines(rule, document)]
-        amounts = [line.amount for line in lines]
-        functional = amounts if currency == functional_currency else convert_all(amounts, rate or ZERO, functional_currency)
-        booked = tuple(_with_functional(line, amount) for line, amount in zip(lines, functional, strict=True))
+        booked = tuple(line for rule in rules for line in _lines(rule, document))
+        if currency != functional_currency:
+            functional = convert_all([line.amount for line in booked], rate or ZERO, functional_currency)
+            booked = tuple(replace(line, functional_amount=amount) for line, amount in zip(booked, functional, strict=True))
         booking = Booking(document.legal_entities[0], accounting_on, currency, functional_currency, booked)
         booking.require_balance()
         return booking
@@ -117,10 +129,6 @@ def _check(rule: LineRule, document: type[CanonicalDocument], document_type: Doc
             raise ValueError(f"a {document_type} has no {name!r}" + (f" in its {rule.each}" if rule.each else ""))
 
 
-def _with_functional(line: BookingLine, functional: Decimal) -> BookingLine:
-    return BookingLine(line.account, line.amount, functional, line.dimensions, line.party, line.tax_code, line.tax_base, line.description)
-
-
 def _lines(rule: LineRule, document: CanonicalDocument) -> Sequence[BookingLine]:
     parts: Sequence[Any] = getattr(document, rule.each) if rule.each else (document,)
     return [line for part in parts if (line := _line(rule, part, document)).amount]
@@ -129,10 +137,11 @@ def _lines(rule: LineRule, document: CanonicalDocument) -> Sequence[BookingLine]
 def _line(rule: LineRule, part: Any, document: CanonicalDocument) -> BookingLine:
     sign = 1 if rule.side == "debit" else -1
     base = getattr(part, "base", None)
+    amount: Decimal = sign * getattr(part, rule.amount)
     return BookingLine(
         account=_account(rule, part, document),
-        amount=sign * getattr(part, rule.amount),
-        functional_amount=ZERO,
+        amount=amount,
+        functional_amount=amount,
         dimensions=_dimensions(part, document),
         party=getattr(document, rule.party) if rule.party else None,
         tax_code=getattr(part, "tax_code", None) if base is not None else None,

@@ -38,7 +38,8 @@ CANCEL: Final = """
         RETURNING o.posting_id, o.accepted_on, o.region, o.legal_entity
     ), given_up AS (
         UPDATE delivery d SET state = 'cancelled' FROM cancelled c
-        WHERE d.accepted_on = c.accepted_on AND d.posting_id = c.posting_id AND d.legal_entity = c.legal_entity AND d.state = 'dead_lettered'
+        WHERE d.accepted_on = c.accepted_on AND d.posting_id = c.posting_id AND d.legal_entity = c.legal_entity
+          AND d.state = 'dead_lettered'
     ), noted AS (
         INSERT INTO audit (region, actor, action, posting_id, legal_entity, details)
         SELECT region, %(by)s, 'cancelled', posting_id, legal_entity, jsonb_build_object('reason', %(reason)s::text) FROM cancelled

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final, LiteralString
@@ -72,36 +71,62 @@ class PostgresIntake:
 
     def accept(self, postings: Sequence[Posting], *, accepted_by: str) -> Sequence[Stored | RefusedEventError]:
         """Store the new ones; answer each in order."""
-        for _ in range(MAX_ROUNDS):
+        for tried in range(MAX_ROUNDS):
             try:
-                with self._transaction() as cursor:
-                    answers, new = _sort_out(cursor, postings)
+                with self.pool.connection() as connection:
+                    known = _look(connection, postings, keys_too=tried > 0)
+                    answers, new = _sort_out(postings, known)
                     if new:
-                        _write(cursor, new, accepted_by)
+                        with connection.cursor() as cursor:
+                            _write(cursor, new, known.places, accepted_by)
             except errors.UniqueViolation:
                 continue  # another batch wrote one of these keys between our look and our write
             return answers
         raise errors.SerializationFailure(f"the same keys were written by others {MAX_ROUNDS} times in a row; send the batch again")
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Cursor[tuple[Any, ...]]]:
-        with self.pool.connection() as connection, connection.cursor() as cursor:
-            yield cursor
+
+_Documents = dict[_Identity, dict[int, tuple[str, str, UUID]]]
 
 
-def _lock_versions(cursor: Cursor[tuple[Any, ...]], postings: Sequence[Posting]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the store held of a batch's keys and documents, and places in the order of intake for its postings."""
+
+    keys: dict[UUID, str]
+    documents: _Documents
+    places: list[int]
+
+
+def _look(connection: Connection[tuple[Any, ...]], postings: Sequence[Posting], *, keys_too: bool) -> _Known:
+    """Lock, then look, in one round trip; each statement sees what was committed before it began.
+
+    At first the documents alone: an event that is sent again is known by its document, and a key that is used for another document shows
+    when it is written, which makes us look again.
+    """
+    identities = {_identity(posting) for posting in postings}
+    columns = [list(column) for column in zip(*identities, strict=True)]
+    with connection.pipeline():
+        connection.execute(VERSION_LOCKS, _version_locks(postings))
+        keys = connection.execute(KNOWN_KEYS, ([posting.posting_id for posting in postings] if keys_too else [],))
+        documents = connection.execute(KNOWN_DOCUMENTS, columns)
+        places = connection.execute(NEXT_PLACES, (len(postings),))
+    known: _Documents = {}
+    for document_type, identified_in, number, version, source, content_hash, posting_id in documents:
+        known.setdefault((document_type, identified_in, number), {})[version] = (source, content_hash.hex(), posting_id)
+    return _Known({row[0]: row[1].hex() for row in keys}, known, [row[0] for row in places])
+
+
+def _version_locks(postings: Sequence[Posting]) -> tuple[list[int], list[bool]]:
     places: dict[int, bool] = {}
     for posting in postings:
         place = zlib.crc32("\0".join(_identity(posting)).encode()) % PLACES
         places[place] = places.get(place, False) or posting.document.version > 1
     in_order = sorted(places)  # the same order everywhere: nobody waits in a circle
-    cursor.execute(VERSION_LOCKS, (in_order, [places[place] for place in in_order]))
+    return in_order, [places[place] for place in in_order]
 
 
-def _sort_out(cursor: Cursor[tuple[Any, ...]], postings: Sequence[Posting]) -> tuple[list[Stored | RefusedEventError], list[Posting]]:
-    _lock_versions(cursor, postings)
-    keys = {row[0]: row[1].hex() for row in cursor.execute(KNOWN_KEYS, ([posting.posting_id for posting in postings],))}
-    documents = _known_documents(cursor, {_identity(posting) for posting in postings})
+def _sort_out(postings: Sequence[Posting], known_before: _Known) -> tuple[list[Stored | RefusedEventError], list[Posting]]:
+    keys, documents = known_before.keys, known_before.documents
     answers: list[Stored | RefusedEventError] = []
     new: list[Posting] = []
     for posting in postings:
@@ -115,23 +140,12 @@ def _sort_out(cursor: Cursor[tuple[Any, ...]], postings: Sequence[Posting]) -> t
     return answers, new
 
 
-_Known = dict[_Identity, dict[int, tuple[str, str, UUID]]]
-
-
-def _known_documents(cursor: Cursor[tuple[Any, ...]], identities: set[_Identity]) -> _Known:
-    known: _Known = {}
-    columns = [list(column) for column in zip(*identities, strict=True)]
-    for document_type, identified_in, number, version, source, content_hash, posting_id in cursor.execute(KNOWN_DOCUMENTS, columns):
-        known.setdefault((document_type, identified_in, number), {})[version] = (source, content_hash.hex(), posting_id)
-    return known
-
-
 def _identity(posting: Posting) -> _Identity:
     document = posting.document
     return document.document_type.value, document.identified_in, document.number
 
 
-def _judge(posting: Posting, keys: dict[UUID, str], documents: _Known) -> Stored | RefusedEventError:
+def _judge(posting: Posting, keys: dict[UUID, str], documents: _Documents) -> Stored | RefusedEventError:
     stored_hash = keys.get(posting.posting_id)
     if stored_hash == posting.content_hash:
         return Stored(posting.posting_id, new=False)
@@ -154,7 +168,7 @@ def _judge(posting: Posting, keys: dict[UUID, str], documents: _Known) -> Stored
     return Stored(posting.posting_id, new=True)
 
 
-def _write(cursor: Cursor[tuple[Any, ...]], postings: Sequence[Posting], accepted_by: str) -> None:
+def _write(cursor: Cursor[tuple[Any, ...]], postings: Sequence[Posting], places: Sequence[int], accepted_by: str) -> None:
     now = datetime.now(UTC)
     today = now.date()
     # In the order of the keys, so that two batches with common keys meet in the same order and never deadlock.
@@ -162,10 +176,9 @@ def _write(cursor: Cursor[tuple[Any, ...]], postings: Sequence[Posting], accepte
     _copy(cursor, COPY_KEYS, ((posting.posting_id, bytes.fromhex(posting.content_hash), today) for posting in by_key))
     _copy(cursor, COPY_DOCUMENTS, sorted(_document_row(posting) for posting in postings))
     destinations = _reference_destinations(cursor, postings)
-    places = [place for (place,) in cursor.execute(NEXT_PLACES, (len(postings),))]
-    placed = list(zip(places, postings, strict=True))
-    _copy(cursor, COPY_POSTINGS, (_posting_row(posting, place, now, accepted_by) for place, posting in placed))
-    _copy(cursor, COPY_OUTBOX, (row for place, posting in placed for row in _outbox_rows(posting, place, today, destinations)))
+    placed = list(zip(places, postings, strict=False))  # a place that a duplicate leaves free stays free
+    _copy(cursor, COPY_POSTINGS, (posting_row(posting, place, now, accepted_by) for place, posting in placed))
+    _copy(cursor, COPY_OUTBOX, (row for place, posting in placed for row in outbox_rows(posting, place, today, destinations)))
     _copy(cursor, COPY_DEPENDENCIES, (row for posting in postings for row in _dependency_rows(posting)))
     _copy(cursor, COPY_AUDIT, (row for posting in postings for row in _audit_rows(posting, accepted_by)))
 
@@ -193,13 +206,15 @@ def _document_row(posting: Posting) -> tuple[Any, ...]:
     return (*_identity(posting), version, posting.source, content_hash, posting.posting_id)
 
 
-def _posting_row(posting: Posting, place: int, now: datetime, accepted_by: str) -> tuple[Any, ...]:
-    identity, version, data = _identity(posting), posting.document.version, json.dumps(posting.data)
+def posting_row(posting: Posting, place: int, now: datetime, accepted_by: str) -> tuple[Any, ...]:
+    """A row of `posting`, in the order of its columns."""
+    identity, version = _identity(posting), posting.document.version
     head = (now.date(), posting.posting_id, place, posting.source, posting.event_id, posting.event_type)
-    return (*head, *identity, version, posting.correlation_id, posting.traceparent, now, accepted_by, data)
+    return (*head, *identity, version, posting.correlation_id, posting.traceparent, now, accepted_by, posting.data)
 
 
-def _outbox_rows(posting: Posting, place: int, today: date, destinations: dict[str, list[str]]) -> Iterator[tuple[Any, ...]]:
+def outbox_rows(posting: Posting, place: int, today: date, destinations: dict[str, list[str]]) -> Iterator[tuple[Any, ...]]:
+    """The rows of `outbox`: one for each legal entity, and for a reference document one for each of its ERPs."""
     document = posting.document
     period = period_of(document.accounting_on) if document.accounting_on else None
     for legal_entity, region in posting.region_of.items():
