@@ -71,4 +71,6 @@ def test_another_type_has_another_hash(content: Any) -> None:
 
 @given(st.permutations(["a", "b", "c"]))
 def test_the_order_of_a_list_matters(items: list[str]) -> None:
-    assert (content_hash_of("type", canonical_json(items)) == content_hash_of("type", canonical_json(["a", "b", "c"]))) == (items == ["a", "b", "c"])
+    assert (content_hash_of("type", canonical_json(items)) == content_hash_of("type", canonical_json(["a", "b", "c"]))) == (
+        items == ["a", "b", "c"]
+    )

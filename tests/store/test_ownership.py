@@ -32,10 +32,11 @@ TABLES = (
     "pin",
     "audit",
     "audit_seal",
+    "mapping_in_force",
 )
 MAY_INSERT: dict[str, set[str]] = {
     "intake": {"posting_key", "posting", "document", "outbox", "dependency", "audit"},
-    "delivery": {"delivery", "crosswalk", "audit", "audit_seal"},
+    "delivery": {"delivery", "crosswalk", "audit", "audit_seal", "mapping_in_force"},
     "cutover": {"audit"},
     "reader": set(),
 }

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 import psycopg
 
 from hybrid_erp.adapters.store.claims import PostgresClaims, Queue
+from hybrid_erp.adapters.store.mappings import PostgresMappings
 from hybrid_erp.adapters.store.settlements import PostgresSettlements
 from hybrid_erp.flow.claim import Worker
 from hybrid_erp.flow.deliver import Delivery
@@ -47,6 +48,13 @@ def worker(erp: str, legal_entity: str) -> Iterator[Worker[Queue]]:
         closing(connector(configured, erp, legal_entity)) as writing,
         closing(connector(configured, erp, legal_entity)) as reading,
     ):
+        PostgresMappings(settling).put_in_force(
+            erp,
+            mapping_version=configured.mappings[erp].version,
+            rules_version=configured.posting_rules.version,
+            configuration=configured.fingerprint,
+            by=name,
+        )
         settlements = PostgresSettlements(settling, name)
         delivery = Delivery(
             configured.firm,

@@ -151,6 +151,19 @@ CREATE TABLE crosswalk (
 COMMENT ON COLUMN crosswalk.posting_id IS 'Null: the ERP held the document before the facade was there; it was adopted.';
 """
 
+MAPPINGS = """
+CREATE TABLE mapping_in_force (
+    erp             text NOT NULL,
+    since           timestamptz NOT NULL DEFAULT clock_timestamp(),
+    mapping_version text NOT NULL,
+    rules_version   text NOT NULL,
+    configuration   text NOT NULL,
+    PRIMARY KEY (erp, since)
+);
+COMMENT ON COLUMN mapping_in_force.configuration IS 'SHA-256 of the whole configuration folder.';
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON mapping_in_force FOR EACH ROW EXECUTE FUNCTION refuse_change();
+"""
+
 OWNERSHIP = """
 CREATE TABLE ownership (
     ownership_id       integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -363,7 +376,7 @@ GRANT INSERT ON posting_key, posting, document, outbox, dependency, audit TO hyb
 GRANT USAGE ON SEQUENCE posting_seq TO hybrid_erp_intake;
 GRANT INSERT, UPDATE ON delivery, crosswalk TO hybrid_erp_delivery;
 GRANT UPDATE (state, due_at, reason, period) ON outbox TO hybrid_erp_delivery;
-GRANT INSERT ON audit, audit_seal TO hybrid_erp_delivery;
+GRANT INSERT ON audit, audit_seal, mapping_in_force TO hybrid_erp_delivery;
 GRANT USAGE ON SEQUENCE settle_position_seq TO hybrid_erp_delivery;
 GRANT EXECUTE ON FUNCTION make_month_partitions TO hybrid_erp_delivery;
 GRANT EXECUTE ON FUNCTION establish_ownership, move_pin TO hybrid_erp_cutover;
@@ -373,5 +386,5 @@ GRANT INSERT ON audit TO hybrid_erp_cutover;
 
 def upgrade() -> None:
     """Make everything."""
-    for statements in (ROLES, POSTINGS, DELIVERIES, OWNERSHIP, AUDIT, PARTITIONS, MOVES, RIGHTS):
+    for statements in (ROLES, POSTINGS, DELIVERIES, OWNERSHIP, AUDIT, MAPPINGS, PARTITIONS, MOVES, RIGHTS):
         op.get_bind().exec_driver_sql(statements.replace("%", "%%"))
