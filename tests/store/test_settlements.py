@@ -24,7 +24,7 @@ from hybrid_erp.model.claim import (
 )
 from hybrid_erp.model.delivery import FailureClass
 from hybrid_erp.model.errors import ClaimLostError, NotReplayableError
-from tests.builders import a_customer, a_journal_entry
+from tests.builders import a_customer, a_journal_entry, an_invoice
 from tests.stores import LEGACY, Store
 
 POSTED = SettledPosted("77", "JE-77", "2026/77", date(2026, 3, 5))
@@ -265,6 +265,55 @@ def test_a_replay_of_a_dead_letter_in_doubt_asks_the_erp_first(store: Store, cla
     PostgresDeadLetters(store.connect("delivery")).reopen([claim.posting_id], by="jane", reason="repaired")
 
     assert store.claim_one().maybe_there is True
+
+
+def test_what_waits_behind_a_dead_letter_goes_on_when_a_person_gives_it_up(store: Store) -> None:
+    store.known("customer", "C-1")
+    first, second = store.accept(an_invoice("C-1"), an_invoice("C-1"))
+    store.settlements().settle(store.claim_one(), DEAD)
+    assert store.claim() == []
+
+    PostgresDeadLetters(store.connect("delivery")).cancel([first], by="jane", reason="issued by mistake")
+
+    assert store.state(first) == "cancelled"
+    assert store.claim_one().posting_id == second
+    assert store.one("SELECT actor FROM audit WHERE action = 'cancelled'") == "jane"
+
+
+def test_a_dead_letter_that_the_erp_may_hold_is_not_given_up(store: Store, claim: Claim) -> None:
+    store.settlements().settle(claim, SettledDead(FailureClass.CONFLICT, "altered", native_id="N-7"))
+
+    with pytest.raises(NotReplayableError, match="may be in an ERP"):
+        PostgresDeadLetters(store.connect("delivery")).cancel([claim.posting_id], by="jane", reason="tired of it")
+
+    assert store.state(claim.posting_id) == "dead_lettered"
+
+
+def test_a_conflict_keeps_its_mark_so_that_the_posting_goes_nowhere_else(store: Store, claim: Claim) -> None:
+    store.settlements().settle(claim, SettledDead(FailureClass.CONFLICT, "altered", native_id="N-7"))
+
+    delivery = store.delivery(claim.posting_id)
+    assert (delivery["maybe_there"], delivery["native_id"]) == (True, "N-7")
+
+
+def test_two_states_of_one_document_in_one_batch_of_receipts_are_both_written(store: Store) -> None:
+    store.accept(a_journal_entry(number="JE-TWICE"), a_journal_entry(number="JE-TWICE", version=2))
+    claims = store.claim()
+
+    lost = store.settlements().settle_posted([(claim, POSTED) for claim in claims])
+
+    assert lost == []
+    assert [store.state(claim.posting_id) for claim in claims] == ["posted", "posted"]
+
+
+def test_a_lost_claim_among_receipts_is_left_out_and_the_others_are_written(store: Store) -> None:
+    store.accept(a_journal_entry(), a_journal_entry())
+    kept, lost = store.claim()
+    store.expire(lost)
+    store.claim_one(worker="worker-2")
+
+    assert store.settlements().settle_posted([(kept, POSTED), (lost, POSTED)]) == [lost]
+    assert (store.state(kept.posting_id), store.state(lost.posting_id)) == ("posted", "claimed")
 
 
 def test_the_receipt_alone_is_committed_without_waiting_for_the_disk(store: Store, claim: Claim) -> None:
