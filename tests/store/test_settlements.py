@@ -23,6 +23,7 @@ from hybrid_erp.model.claim import (
     Settlement,
 )
 from hybrid_erp.model.delivery import FailureClass
+from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.errors import ClaimLostError, NotReplayableError
 from tests.builders import a_customer, a_journal_entry, an_invoice
 from tests.stores import LEGACY, Store
@@ -287,6 +288,18 @@ def test_a_dead_letter_that_the_erp_may_hold_is_not_given_up(store: Store, claim
         PostgresDeadLetters(store.connect("delivery")).cancel([claim.posting_id], by="jane", reason="tired of it")
 
     assert store.state(claim.posting_id) == "dead_lettered"
+
+
+def test_only_dead_letters_in_doubt_are_looked_for_again(store: Store) -> None:
+    store.accept(*(a_journal_entry() for _ in range(3)))
+    refused, doubtful, conflict = store.claim()
+    store.settlements().settle(refused, DEAD)
+    store.settlements().settle(again(store, doubtful), DEAD)
+    store.settlements().settle(conflict, SettledDead(FailureClass.CONFLICT, "altered", native_id="N-7"))
+
+    found = PostgresDeadLetters(store.connect("delivery")).in_doubt(LEGACY, "DE01")
+
+    assert found == {DocumentType.JOURNAL_ENTRY: [doubtful.posting_id]}
 
 
 def test_a_conflict_keeps_its_mark_so_that_the_posting_goes_nowhere_else(store: Store, claim: Claim) -> None:

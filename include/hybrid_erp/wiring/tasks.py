@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from contextlib import closing
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,8 +15,10 @@ from hybrid_erp.adapters.store.dead_letters import PostgresDeadLetters
 from hybrid_erp.adapters.store.waking import channel_of
 from hybrid_erp.flow.deliver import Progress
 from hybrid_erp.model.errors import ErpUnavailableError, NotReplayableError, WrongSystemError
+from hybrid_erp.operations.look_again import look_again
 from hybrid_erp.operations.replay import ReplayRequest, replay
 from hybrid_erp.wiring.configuration import settings
+from hybrid_erp.wiring.connectors import connector
 from hybrid_erp.wiring.delivery import due_queues, store_connection, worker
 
 log: Final = logging.getLogger(__name__)
@@ -117,3 +120,24 @@ def keep_store() -> dict[str, int]:
     assert row is not None
     assert dead is not None
     return {"seals": len(seals), "partitions": int(row[0]), "dead_letters": int(dead[0])}
+
+
+def look_again_everywhere() -> dict[str, int]:
+    """Look again, at every company, for dead letters that may be in its ERP all the same; how many were found."""
+    found: dict[str, int] = {}
+    with store_connection("delivery") as connection:
+        letters = PostgresDeadLetters(connection)
+        for erp, configured in settings().erps.items():
+            for legal_entity in configured.companies:
+                if not letters.in_doubt(erp, legal_entity):
+                    continue
+                try:
+                    with closing(connector(settings(), erp, legal_entity)) as company:
+                        reopened = look_again(erp, legal_entity, company, letters, by="watch")
+                except (ErpUnavailableError, WrongSystemError) as error:
+                    log.warning("%s at %s: %s It is looked at again next time.", legal_entity, erp, error.message)
+                    continue
+                for posting_id in reopened:
+                    log.info("posting %s is at %s after all; the delivery compares and settles it", posting_id, erp)
+                found[f"{erp} {legal_entity}"] = len(reopened)
+    return found

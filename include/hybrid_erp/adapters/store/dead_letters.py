@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from psycopg import Connection
 
+from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.errors import NotReplayableError
 
 MATCHING: Final = """
@@ -27,6 +28,14 @@ REOPEN: Final = """
         SELECT region, %(by)s, 'replayed', posting_id, legal_entity, jsonb_build_object('reason', %(reason)s::text) FROM reopened
     )
     SELECT DISTINCT posting_id FROM reopened
+"""
+# A conflict was looked at: the ERP holds it otherwise, and only a person can say what is right.
+IN_DOUBT: Final = """
+    SELECT o.document_type, array_agg(o.posting_id ORDER BY o.seq) FROM outbox o
+    JOIN delivery d ON d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id AND d.legal_entity = o.legal_entity
+    WHERE o.state = 'dead_lettered' AND d.state = 'dead_lettered' AND d.maybe_there AND d.failure <> 'conflict'
+      AND d.erp = %s AND o.legal_entity = %s
+    GROUP BY o.document_type
 """
 # One that may be in an ERP all the same is not given up: first the ERP is asked (a replay), or its document is reversed there.
 CANCEL: Final = """
@@ -66,6 +75,11 @@ class PostgresDeadLetters:
             NotReplayableError: One of them is no dead letter.
         """
         return self._all_or_none(REOPEN, posting_ids, by, reason, "is no dead letter")
+
+    def in_doubt(self, erp: str, legal_entity: str) -> Mapping[DocumentType, Sequence[UUID]]:
+        """Dead letters that may be at this company all the same, by document type."""
+        rows = self.connection.execute(IN_DOUBT, (erp, legal_entity)).fetchall()
+        return {DocumentType(document_type): posting_ids for document_type, posting_ids in rows}
 
     def cancel(self, posting_ids: Sequence[UUID], *, by: str, reason: str) -> Sequence[UUID]:
         """Give all of them up for good, or none; what waited behind them goes on.
