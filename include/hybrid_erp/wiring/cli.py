@@ -108,7 +108,7 @@ def _adopt(options: argparse.Namespace) -> int:
     with store_connection("delivery") as connection:
         for erp in options.erp or settings().erps:
             for legal_entity in settings().erps[erp].companies:
-                adopted = _adopt_company(erp, legal_entity, PostgresCrosswalk(connection, _person()))
+                adopted = _adopt_company(erp, legal_entity, PostgresCrosswalk(connection, _person(), settings().region_of))
                 print(f"{erp} {legal_entity}: " + ", ".join(f"{count} {name}s" for name, count in adopted.items()), flush=True)
     return 0
 

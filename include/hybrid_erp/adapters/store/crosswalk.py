@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,9 +19,7 @@ ADOPT: Final = """
         ON CONFLICT (erp, legal_entity, document_type, number) DO NOTHING RETURNING number
     ), noted AS (
         INSERT INTO audit (region, actor, action, legal_entity, erp, details)
-        SELECT coalesce((SELECT region FROM ownership w JOIN ownership_period p USING (ownership_id)
-                         WHERE %(erp)s IN (p.owner, p.candidate) LIMIT 1), %(erp)s),
-               %(by)s, 'adopted', %(legal_entity)s, %(erp)s,
+        SELECT %(region)s, %(by)s, 'adopted', %(legal_entity)s, %(erp)s,
                jsonb_build_object('document_type', %(document_type)s::text, 'numbers', (SELECT jsonb_agg(number) FROM adopted))
         WHERE EXISTS (SELECT FROM adopted)
     )
@@ -36,10 +34,13 @@ class PostgresCrosswalk:
     connection: Connection[tuple[Any, ...]]
     by: str
     """Who adopts, for the audit trail."""
+    region_of: Mapping[str, str]
+    """The region of each legal entity, whose audit trail it is."""
 
     def adopt(self, erp: str, legal_entity: str, document_type: DocumentType, held: Sequence[Held]) -> int:
         """Add what is not known yet; how many were added."""
         terms: dict[str, Any] = {"erp": erp, "legal_entity": legal_entity, "document_type": document_type.value, "by": self.by}
+        terms["region"] = self.region_of[legal_entity]
         terms |= {"numbers": [each.number for each in held], "native_ids": [each.native_id for each in held]}
         row = self.connection.execute(ADOPT, terms).fetchone()
         return int(row[0]) if row else 0

@@ -19,7 +19,7 @@ PUT_IN_FORCE: Final = """
     )
     INSERT INTO audit (region, actor, action, erp, details)
     SELECT coalesce((SELECT region FROM ownership w JOIN ownership_period p USING (ownership_id)
-                     WHERE %(erp)s IN (p.owner, p.candidate) LIMIT 1), %(erp)s),
+                     WHERE %(erp)s IN (p.owner, p.candidate) LIMIT 1), '*'),
            %(by)s, 'mapping_in_force', erp,
            jsonb_build_object('mapping_version', %(mapping_version)s::text, 'rules_version', %(rules_version)s::text,
                               'configuration', %(configuration)s::text)
