@@ -6,6 +6,7 @@ At least half as fast as a bare INSERT of the same rows into two tables: checkin
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -51,8 +52,8 @@ def run(site: Site, report: Report) -> None:
         intake.accept(batches.pop(), accepted_by="bench")  # warm
         rows = [[_bare_rows(intake, a_journal_entry()) for _ in range(BATCH)] for _ in range(BATCHES)]
         seconds, baseline, ratio = interleaved(
-            [lambda batch=batch: intake.accept(batch, accepted_by="bench") for batch in batches],  # type: ignore[misc]
-            [lambda batch=batch: _bare(bare, batch) for batch in rows],  # type: ignore[misc]
+            [partial(intake.accept, batch, accepted_by="bench") for batch in batches],
+            [partial(_bare, bare, batch) for batch in rows],
         )
     figures = (BATCH / seconds, BATCH / baseline, 1 / ratio)
     note = f"events in batches of {BATCH}; baseline: the same rows by INSERT into two tables"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -277,7 +278,7 @@ class Delivery:
                 receipts.append((each.claim, settlement))
                 if each.claim.attempt > 1:
                     run.to_sweep.append(each)
-            run.begin(lambda receipts=receipts: self._write_receipts(receipts, progress))  # type: ignore[misc]  # bound at once
+            run.begin(partial(self._write_receipts, receipts, progress))
 
     def _sweep(self, sent: _Sent) -> None:
         """Delete drafts that earlier attempts left under the key: once the posting is posted they are garbage (PROTOCOL S5)."""

@@ -66,8 +66,12 @@ class Mismatch:
         return f"{self.aspect}: expected {self.expected}, found {self.found}"
 
 
-def _totals(lines: Iterable[BookingLine]) -> dict[tuple[object, ...], tuple[Decimal, Decimal]]:
-    totals: dict[tuple[object, ...], tuple[Decimal, Decimal]] = {}
+_Key = tuple[str, tuple[tuple[str, str], ...], str | None, str | None]
+"""Account, dimensions, party, tax code: what an amount is booked under."""
+
+
+def _totals(lines: Iterable[BookingLine]) -> dict[_Key, tuple[Decimal, Decimal]]:
+    totals: dict[_Key, tuple[Decimal, Decimal]] = {}
     for line in lines:
         key = (line.account, tuple(sorted(line.dimensions)), line.party, line.tax_code)
         amount, functional = totals.get(key, (ZERO, ZERO))
@@ -96,9 +100,9 @@ def compare(expected: Booking, found: Booking) -> tuple[Mismatch, ...]:
     return tuple(mismatches)
 
 
-def _line_name(key: tuple[object, ...]) -> str:
+def _line_name(key: _Key) -> str:
     account, dimensions, party, tax_code = key
-    details = [f"{name} {value}" for name, value in dimensions]  # type: ignore[attr-defined]  # a key is built in _totals alone
+    details = [f"{name} {value}" for name, value in dimensions]
     details += [f"party {party}"] * bool(party) + [f"tax {tax_code}"] * bool(tax_code)
     return f"account {account}" + (f" ({', '.join(details)})" if details else "")
 
