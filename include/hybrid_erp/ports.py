@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol, TypeVar
 from uuid import UUID
 
+from hybrid_erp.model.books import (
+    AccountMovement,
+    Changes,
+    DayMovement,
+    DocumentTotal,
+    Entry,
+    NativeAccount,
+    NumberSeries,
+    OpenReceivable,
+    ProjectFigures,
+    Reading,
+    TimeFigures,
+)
 from hybrid_erp.model.claim import Claim, SettledPosted, Settlement
 from hybrid_erp.model.delivery import Capabilities, ErpIdentity, NativeDocument, Outcome, Submission
 from hybrid_erp.model.documents import DocumentType
@@ -124,6 +138,64 @@ class ErpConnector(Protocol):
 
     def held(self, document_type: DocumentType) -> Sequence[Held]:
         """Customers or projects that the ERP holds under our numbers, whoever entered them; empty for every other type."""
+
+    def close(self) -> None:
+        """End the session."""
+
+
+class BooksReader(Protocol):
+    """One company of one ERP as load, capture and reconciliation read it. Reads alone; used by one thread at a time.
+
+    Everything raises ErpUnavailableError when the ERP cannot be reached, WrongSystemError when another answers.
+    """
+
+    calls: int
+    """How often the ERP was asked: requests, or statements."""
+
+    def snapshot(self) -> AbstractContextManager[Reading]:
+        """Inside the block every figure is of one state, where the ERP can; the reading names it and its high-water mark."""
+
+    def chart(self) -> Sequence[NativeAccount]:
+        """Every account that can bear an amount, used or not."""
+
+    def movements(self) -> Sequence[AccountMovement]:
+        """Trial balance by accounting period: the ERP's own total of each account that moved, posted documents alone.
+
+        Before year-end closing entries (ACCOUNTING A6).
+        """
+
+    def open_receivables(self) -> Sequence[OpenReceivable]:
+        """Every item that is not wholly settled, unapplied cash and credits included."""
+
+    def projects(self) -> Sequence[ProjectFigures]:
+        """Every project with its tasks."""
+
+    def unbilled_time(self) -> Sequence[TimeFigures]:
+        """Every time entry that may still be billed."""
+
+    def series(self) -> Sequence[NumberSeries]:
+        """The series that legal numbers are drawn from, with their gaps."""
+
+    def document_totals(self) -> Sequence[DocumentTotal]:
+        """Count and sum of posted documents by native type, period and currency."""
+
+    def changes(self, after: str | None, *, limit: int = 1000) -> Changes:
+        """Documents made or changed after a cursor, ours and others', oldest first; None: from the beginning.
+
+        May tell a document again; never leaves one out that was committed before the answer's cursor.
+        """
+
+    def cursor(self) -> str:
+        """The cursor of now: `changes` after it tells what comes from now on."""
+
+    def days(self, account: str, period: str) -> Sequence[DayMovement]:
+        """A native account's movement by day, in one call or a few: locates a difference without reading documents."""
+
+    def entries_on(self, account: str, day: date) -> Sequence[Entry]:
+        """The documents that have a line on a native account on one day."""
+
+    def entries(self, native_ids: Sequence[str]) -> Sequence[Entry]:
+        """These documents; what is gone is left out."""
 
     def close(self) -> None:
         """End the session."""

@@ -1,0 +1,141 @@
+"""What a reconciliation finds: figures side by side, differences, each in exactly one class, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from hybrid_erp.model.money import ZERO
+
+
+class DifferenceClass(StrEnum):
+    """Why two ERPs disagree. Every difference has exactly one."""
+
+    IN_FLIGHT = "in_flight"
+    CANDIDATE_RETRYING = "candidate_retrying"
+    DEAD_LETTER = "dead_letter"
+    NATIVE_IN_LEGACY = "native_in_legacy"
+    NATIVE_IN_CLOUD = "native_in_cloud"
+    PERIOD_RUN = "period_run"
+    ALTERED_BY_ERP = "altered_by_erp"
+    CHANGED_AFTER_POSTING = "changed_after_posting"
+    DELETED_AFTER_POSTING = "deleted_after_posting"
+    MAPPING_GAP = "mapping_gap"
+    FX_RATE = "fx_rate"
+    TAX = "tax"
+    NUMBERING = "numbering"
+    ROUNDING = "rounding"
+    TIMING = "timing"
+    UNEXPLAINED = "unexplained"
+
+
+#: What must be zero for a flip (ACCOUNTING D23).
+ZERO_FOR_A_FLIP = frozenset(
+    {
+        DifferenceClass.IN_FLIGHT,
+        DifferenceClass.CANDIDATE_RETRYING,
+        DifferenceClass.DEAD_LETTER,
+        DifferenceClass.MAPPING_GAP,
+        DifferenceClass.CHANGED_AFTER_POSTING,
+        DifferenceClass.DELETED_AFTER_POSTING,
+        DifferenceClass.UNEXPLAINED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an amount stands: one cell of a trial balance."""
+
+    legal_entity: str
+    period: str
+    account: str
+    """Canonical."""
+    currency: str
+    """The functional currency of the legal entity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing on which two ERPs disagree."""
+
+    difference_class: DifferenceClass
+    legal_entity: str
+    aspect: str
+    """What disagrees, in words: `amount`, `accounting date`, `customer`, `missing in tryton-emea`."""
+    amounts: tuple[tuple[Place, Decimal], ...]
+    """By how much each cell of the trial balance differs because of it: cloud less legacy. Empty: it moves no money."""
+    legacy: str = ""
+    """What the legacy ERP says."""
+    cloud: str = ""
+    posting_id: UUID | None = None
+    legacy_id: str | None = None
+    """The native id of the document there."""
+    cloud_id: str | None = None
+    number: str = ""
+    document_type: str = ""
+    why: str = ""
+    """How the class was found, and what to do."""
+
+    @property
+    def gross(self) -> Decimal:
+        """The money it moves: the larger of its debits and credits, never negative."""
+        debits = sum((amount for _, amount in self.amounts if amount > 0), ZERO)
+        credits = -sum((amount for _, amount in self.amounts if amount < 0), ZERO)
+        return max(debits, credits)
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceRow:
+    """One cell of the trial balance of both ERPs."""
+
+    place: Place
+    legacy: Decimal
+    cloud: Decimal
+    native_legacy: tuple[str, ...] = ()
+    """The native accounts that were merged into the canonical one."""
+    native_cloud: tuple[str, ...] = ()
+
+    @property
+    def difference(self) -> Decimal:
+        """Cloud less legacy."""
+        return self.cloud - self.legacy
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What a result covers: nothing later (DESIGN invariant 9)."""
+
+    instant: datetime
+    settle_position: int
+    """The last posting settled that it has seen."""
+    legacy_cursor: dict[str, str] = field(default_factory=dict)
+    """Of each legal entity: the high-water mark of native documents."""
+    cloud_cursor: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How much of one class a region may bear. It never hides an amount: it only decides pass or fail."""
+
+    difference_class: DifferenceClass
+    amount: Decimal
+    """The most in sum, in the legal entity's functional currency."""
+    owner: str
+    reason: str
+    expires_on: date
+
+
+def by_class(differences: Iterable[Difference]) -> dict[DifferenceClass, tuple[int, dict[Place, Decimal]]]:
+    """Count and net amounts of each class."""
+    found: dict[DifferenceClass, tuple[int, dict[Place, Decimal]]] = {}
+    for difference in differences:
+        count, sums = found.setdefault(difference.difference_class, (0, {}))
+        for place, amount in difference.amounts:
+            sums[place] = sums.get(place, ZERO) + amount
+        found[difference.difference_class] = (count + 1, sums)
+    return found
