@@ -81,28 +81,39 @@ Currency = Annotated[
     str, Field(min_length=3, max_length=3), AfterValidator(_known_currency), WithJsonSchema({"type": "string", "pattern": "^[A-Z]{3}$"})
 ]
 """An ISO 4217 code."""
+# The limits stand before the validator (which still runs first): so they bind to the decimal itself and are checked in native code.
 Amount = Annotated[
     Decimal,
-    BeforeValidator(_exact),
     Field(max_digits=21, decimal_places=6, allow_inf_nan=False),
+    BeforeValidator(_exact),
     _schema(r"-?[0-9]{1,15}(\.[0-9]{1,6})?", "100.10"),
 ]
 """A signed amount of money; how many digits it may have is checked against the document's currency."""
-PositiveAmount = Annotated[Amount, Field(gt=0), _schema(r"(?=.*[1-9])[0-9]{1,15}(\.[0-9]{1,6})?", "100.10")]
+PositiveAmount = Annotated[
+    Decimal,
+    Field(gt=0, max_digits=21, decimal_places=6, allow_inf_nan=False),
+    BeforeValidator(_exact),
+    _schema(r"(?=.*[1-9])[0-9]{1,15}(\.[0-9]{1,6})?", "100.10"),
+]
 """An amount above zero."""
-UnsignedAmount = Annotated[Amount, Field(ge=0), _schema(r"[0-9]{1,15}(\.[0-9]{1,6})?", "100.10")]
+UnsignedAmount = Annotated[
+    Decimal,
+    Field(ge=0, max_digits=21, decimal_places=6, allow_inf_nan=False),
+    BeforeValidator(_exact),
+    _schema(r"[0-9]{1,15}(\.[0-9]{1,6})?", "100.10"),
+]
 """An amount of zero or more."""
 Quantity = Annotated[
     Decimal,
-    BeforeValidator(_exact),
     Field(max_digits=18, decimal_places=6, allow_inf_nan=False),
+    BeforeValidator(_exact),
     _schema(r"-?[0-9]{1,12}(\.[0-9]{1,6})?", "7.5"),
 ]
 """A quantity, for example hours."""
 ExchangeRate = Annotated[
     Decimal,
-    BeforeValidator(_exact),
     Field(gt=0, max_digits=20, decimal_places=10, allow_inf_nan=False),
+    BeforeValidator(_exact),
     _schema(r"(?=.*[1-9])[0-9]{1,10}(\.[0-9]{1,10})?", "1.0842"),
 ]
 """Units of the legal entity's functional currency for one unit of the document's currency."""

@@ -58,3 +58,9 @@ class Posting:
     """As received, in canonical JSON."""
     region_of: dict[str, str] = field(repr=False)
     """The region of each legal entity concerned."""
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What names its document in all versions: the type, the legal entity or `*` for the whole firm, and the number."""
+        document = self.document
+        return document.document_type.value, document.identified_in, document.number

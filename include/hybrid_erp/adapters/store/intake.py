@@ -1,24 +1,23 @@
-"""Intake's side of the store: keys, documents, postings and the outbox in one transaction.
+"""Intake's side of the store: what is new in a batch, and what is a duplicate or refused.
 
-Looks first, then writes. Two batches with the same key at the same time meet at a unique key: the later one starts again and looks again.
+Looks first, then writes, in one transaction. Two batches with the same key at the same time meet at a unique key: the later one starts
+again and looks again.
 """
 
 from __future__ import annotations
 
-import json
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any, Final, LiteralString
+from typing import Any, Final
 from uuid import UUID
 
-from psycopg import Connection, Cursor, errors
+from psycopg import Connection, errors
 from psycopg_pool import ConnectionPool
 
+from hybrid_erp.adapters.store.acceptance import Acceptance
 from hybrid_erp.model.documents import FIRM
 from hybrid_erp.model.errors import DocumentConflictError, ForeignSourceError, KeyReusedError, RefusedEventError, StaleVersionError
-from hybrid_erp.model.ownership import PostingKind, period_of
 from hybrid_erp.model.posting import Posting
 from hybrid_erp.ports import Stored
 
@@ -29,36 +28,15 @@ MAX_ROUNDS: Final = 8
 PLACES: Final = 64
 VERSION_LOCKS = """
     SELECT CASE WHEN later THEN pg_advisory_xact_lock(4, place)::text ELSE pg_advisory_xact_lock_shared(4, place)::text END
-    FROM unnest(%s::int[], %s::boolean[]) AS locks (place, later)
+    FROM unnest(%b::integer[], %b::boolean[]) AS locks (place, later)
 """
-KNOWN_KEYS = "SELECT posting_id, content_hash FROM posting_key WHERE posting_id = ANY(%s)"
+KNOWN_KEYS = "SELECT posting_id, content_hash FROM posting_key WHERE posting_id = ANY(%b::uuid[])"
 KNOWN_DOCUMENTS = """
     SELECT d.document_type, d.identified_in, d.number, d.version, d.source, d.content_hash, d.posting_id
-    FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked (document_type, identified_in, number)
+    FROM unnest(%b::text[], %b::text[], %b::text[]) AS asked (document_type, identified_in, number)
     JOIN document d USING (document_type, identified_in, number)
 """
 NEXT_PLACES = "SELECT nextval('posting_seq') FROM generate_series(1, %s)"
-# A reference document goes to every ERP that owns or shadows something of the region. Dual run starts and ends under the exclusive side of
-# this lock, so that no document slips between the load's snapshot and the first dual posting.
-REFERENCE_LOCKS = """
-    SELECT pg_advisory_xact_lock_shared(1, ownership_id) FROM (SELECT ownership_id FROM ownership
-    WHERE kind = 'reference' AND region = ANY(%s) ORDER BY ownership_id) AS locks
-"""
-ERPS_OF_REGIONS = """
-    SELECT DISTINCT w.region, erp FROM ownership w JOIN ownership_period p USING (ownership_id), unnest(ARRAY[p.owner, p.candidate]) AS erp
-    WHERE w.region = ANY(%s) AND erp IS NOT NULL
-"""
-COPY_KEYS = "COPY posting_key (posting_id, content_hash, accepted_on) FROM STDIN"
-COPY_DOCUMENTS = "COPY document (document_type, identified_in, number, version, source, content_hash, posting_id) FROM STDIN"
-COPY_POSTINGS = """
-    COPY posting (accepted_on, posting_id, seq, source, event_id, event_type, document_type, identified_in, number, version, correlation_id,
-                  traceparent, accepted_at, accepted_by, data) FROM STDIN
-"""
-COPY_OUTBOX = """
-    COPY outbox (posting_id, legal_entity, destination, accepted_on, seq, region, kind, document_type, period, routing_key, lane) FROM STDIN
-"""
-COPY_DEPENDENCIES = "COPY dependency (posting_id, document_type, legal_entity, number, until) FROM STDIN"
-COPY_AUDIT = "COPY audit (region, actor, action, posting_id, correlation_id, details) FROM STDIN"
 
 _Identity = tuple[str, str, str]
 
@@ -76,9 +54,8 @@ class PostgresIntake:
                 with self.pool.connection() as connection:
                     known = _look(connection, postings, keys_too=tried > 0)
                     answers, new = _sort_out(postings, known)
-                    if new:
-                        with connection.cursor() as cursor:
-                            _write(cursor, new, known.places, accepted_by)
+                    if new:  # a place that a duplicate leaves free stays free
+                        Acceptance(new, known.places[: len(new)], accepted_by).write(connection)
             except errors.UniqueViolation:
                 continue  # another batch wrote one of these keys between our look and our write
             return answers
@@ -103,12 +80,16 @@ def _look(connection: Connection[tuple[Any, ...]], postings: Sequence[Posting], 
     At first the documents alone: an event that is sent again is known by its document, and a key that is used for another document shows
     when it is written, which makes us look again.
     """
-    identities = {_identity(posting) for posting in postings}
-    columns = [list(column) for column in zip(*identities, strict=True)]
+    later: dict[_Identity, bool] = {}
+    for posting in postings:
+        identity = posting.identity
+        later[identity] = later.get(identity, False) or posting.document.version > 1
+    keys: Iterable[tuple[Any, ...]] = ()
     with connection.pipeline():
-        connection.execute(VERSION_LOCKS, _version_locks(postings))
-        keys = connection.execute(KNOWN_KEYS, ([posting.posting_id for posting in postings] if keys_too else [],))
-        documents = connection.execute(KNOWN_DOCUMENTS, columns)
+        connection.execute(VERSION_LOCKS, _version_locks(later))
+        if keys_too:
+            keys = connection.execute(KNOWN_KEYS, ([posting.posting_id for posting in postings],))
+        documents = connection.execute(KNOWN_DOCUMENTS, [list(column) for column in zip(*later, strict=True)])
         places = connection.execute(NEXT_PLACES, (len(postings),))
     known: _Documents = {}
     for document_type, identified_in, number, version, source, content_hash, posting_id in documents:
@@ -116,11 +97,11 @@ def _look(connection: Connection[tuple[Any, ...]], postings: Sequence[Posting], 
     return _Known({row[0]: row[1].hex() for row in keys}, known, [row[0] for row in places])
 
 
-def _version_locks(postings: Sequence[Posting]) -> tuple[list[int], list[bool]]:
+def _version_locks(later: dict[_Identity, bool]) -> tuple[list[int], list[bool]]:
     places: dict[int, bool] = {}
-    for posting in postings:
-        place = zlib.crc32("\0".join(_identity(posting)).encode()) % PLACES
-        places[place] = places.get(place, False) or posting.document.version > 1
+    for identity, excludes in later.items():
+        place = zlib.crc32("\0".join(identity).encode()) % PLACES
+        places[place] = places.get(place, False) or excludes
     in_order = sorted(places)  # the same order everywhere: nobody waits in a circle
     return in_order, [places[place] for place in in_order]
 
@@ -136,13 +117,8 @@ def _sort_out(postings: Sequence[Posting], known_before: _Known) -> tuple[list[S
             new.append(posting)
             keys[posting.posting_id] = posting.content_hash
             known = (posting.source, posting.content_hash, posting.posting_id)
-            documents.setdefault(_identity(posting), {})[posting.document.version] = known
+            documents.setdefault(posting.identity, {})[posting.document.version] = known
     return answers, new
-
-
-def _identity(posting: Posting) -> _Identity:
-    document = posting.document
-    return document.document_type.value, document.identified_in, document.number
 
 
 def _judge(posting: Posting, keys: dict[UUID, str], documents: _Documents) -> Stored | RefusedEventError:
@@ -152,7 +128,10 @@ def _judge(posting: Posting, keys: dict[UUID, str], documents: _Documents) -> St
     if stored_hash is not None:
         key = f"{posting.source} {posting.event_id}"
         return KeyReusedError(f"The key {key} holds other content.", stored_hash=stored_hash, sent_hash=posting.content_hash)
-    document, versions = posting.document, documents.get(_identity(posting), {})
+    versions = documents.get(posting.identity)
+    if not versions:
+        return Stored(posting.posting_id, new=True)
+    document = posting.document
     name = f"{document.document_type} {document.number} of {'the firm' if document.identified_in == FIRM else document.identified_in}"
     for source, _, _ in versions.values():
         if source != posting.source:
@@ -163,75 +142,6 @@ def _judge(posting: Posting, keys: dict[UUID, str], documents: _Documents) -> St
             return Stored(posting_id, new=False)
         reason = f"Version {document.version} of {name} is known with other content."
         return DocumentConflictError(reason, stored_hash=known_hash, sent_hash=posting.content_hash)
-    if versions and document.version < max(versions):
+    if document.version < max(versions):
         return StaleVersionError(f"Version {max(versions)} of {name} is accepted; {document.version} is older.")
     return Stored(posting.posting_id, new=True)
-
-
-def _write(cursor: Cursor[tuple[Any, ...]], postings: Sequence[Posting], places: Sequence[int], accepted_by: str) -> None:
-    now = datetime.now(UTC)
-    today = now.date()
-    # In the order of the keys, so that two batches with common keys meet in the same order and never deadlock.
-    by_key = sorted(postings, key=lambda posting: posting.posting_id)
-    _copy(cursor, COPY_KEYS, ((posting.posting_id, bytes.fromhex(posting.content_hash), today) for posting in by_key))
-    _copy(cursor, COPY_DOCUMENTS, sorted(_document_row(posting) for posting in postings))
-    destinations = _reference_destinations(cursor, postings)
-    placed = list(zip(places, postings, strict=False))  # a place that a duplicate leaves free stays free
-    _copy(cursor, COPY_POSTINGS, (posting_row(posting, place, now, accepted_by) for place, posting in placed))
-    _copy(cursor, COPY_OUTBOX, (row for place, posting in placed for row in outbox_rows(posting, place, today, destinations)))
-    _copy(cursor, COPY_DEPENDENCIES, (row for posting in postings for row in _dependency_rows(posting)))
-    _copy(cursor, COPY_AUDIT, (row for posting in postings for row in _audit_rows(posting, accepted_by)))
-
-
-def _copy(cursor: Cursor[tuple[Any, ...]], statement: LiteralString, rows: Iterable[Sequence[Any]]) -> None:
-    with cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
-
-
-def _reference_destinations(cursor: Cursor[tuple[Any, ...]], postings: Sequence[Posting]) -> dict[str, list[str]]:
-    references = [posting for posting in postings if posting.document.kind == PostingKind.REFERENCE]
-    regions = sorted({region for posting in references for region in posting.region_of.values()})
-    if not regions:
-        return {}
-    cursor.execute(REFERENCE_LOCKS, (regions,))
-    found: dict[str, list[str]] = {}
-    for region, erp in cursor.execute(ERPS_OF_REGIONS, (regions,)):
-        found.setdefault(region, []).append(erp)
-    return found
-
-
-def _document_row(posting: Posting) -> tuple[Any, ...]:
-    version, content_hash = posting.document.version, bytes.fromhex(posting.content_hash)
-    return (*_identity(posting), version, posting.source, content_hash, posting.posting_id)
-
-
-def posting_row(posting: Posting, place: int, now: datetime, accepted_by: str) -> tuple[Any, ...]:
-    """A row of `posting`, in the order of its columns."""
-    identity, version = _identity(posting), posting.document.version
-    head = (now.date(), posting.posting_id, place, posting.source, posting.event_id, posting.event_type)
-    return (*head, *identity, version, posting.correlation_id, posting.traceparent, now, accepted_by, posting.data)
-
-
-def outbox_rows(posting: Posting, place: int, today: date, destinations: dict[str, list[str]]) -> Iterator[tuple[Any, ...]]:
-    """The rows of `outbox`: one for each legal entity, and for a reference document one for each of its ERPs."""
-    document = posting.document
-    period = period_of(document.accounting_on) if document.accounting_on else None
-    for legal_entity, region in posting.region_of.items():
-        reference = document.kind == PostingKind.REFERENCE
-        lane = f"{legal_entity}/{document.lane}" if reference else document.lane
-        for erp in destinations.get(region, ()) if reference else ("",):
-            head = (posting.posting_id, legal_entity, erp, today, place, region, document.kind.value, document.document_type.value)
-            yield (*head, period, document.routing_key, f"{erp}/{lane}" if reference else lane)
-
-
-def _dependency_rows(posting: Posting) -> Iterator[tuple[Any, ...]]:
-    # A dependency on a reference document is met where the posting goes: in its own legal entity there.
-    for each in dict.fromkeys(posting.document.depends_on):
-        yield posting.posting_id, each.document_type.value, each.legal_entity or "", each.number, each.until
-
-
-def _audit_rows(posting: Posting, accepted_by: str) -> Iterator[tuple[Any, ...]]:
-    details = json.dumps({"type": posting.event_type, "number": posting.document.number, "content_hash": posting.content_hash})
-    for region in dict.fromkeys(posting.region_of.values()):
-        yield region, accepted_by, "accepted", posting.posting_id, posting.correlation_id, details
