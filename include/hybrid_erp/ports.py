@@ -12,6 +12,7 @@ from uuid import UUID
 from hybrid_erp.model.books import (
     AccountMovement,
     Changes,
+    CustomerFigures,
     DayMovement,
     DocumentTotal,
     Entry,
@@ -166,6 +167,12 @@ class BooksReader(Protocol):
 
     def open_receivables(self) -> Sequence[OpenReceivable]:
         """Every item that is not wholly settled, unapplied cash and credits included."""
+
+    def customers(self) -> Sequence[CustomerFigures]:
+        """Every customer, whoever entered it."""
+
+    def open_on(self, day: date) -> bool:
+        """Whether the ERP would take a posting on this day: it has an accounting period for it, and that period is open."""
 
     def projects(self) -> Sequence[ProjectFigures]:
         """Every project with its tasks."""

@@ -153,6 +153,22 @@ class ProjectFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomerFigures:
+    """A customer as the ERP holds it; None where the ERP does not say."""
+
+    native_id: str
+    number: str | None
+    """The number that canonical documents name it by; None: it has none, and no document can name it."""
+    name: str
+    currency: str | None = None
+    payment_term: str | None = None
+    """Canonical; None where the mapping does not know the ERP's own."""
+    country: str | None = None
+    """Two letters."""
+    tax_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TaskFigures:
     """A task of a project."""
 
