@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -218,3 +219,72 @@ def test_a_mapping_to_a_canonical_account_that_does_not_exist_disables_its_erp_a
     assert "1099" in the_problem(settings).reason
     assert "ledgersmb-emea" not in settings.erps
     assert set(settings.regions) == ALL_REGIONS
+
+
+BAD_TOLERANCE = """    - difference: rounding
+      amount: "1.00"
+      owner: Somebody else
+      reason: another word on the same thing
+      expires_on: 2030-12-31
+  ignored:"""
+
+BAD_PLANS: dict[str, tuple[str, str, str, str]] = {
+    "an unknown field": ("  clearing_account:", "  colour: red\n  clearing_account:", "plan.colour", "not permitted"),
+    "a class that is none": ("- difference: rounding", "- difference: bad_luck", "plan.tolerances.0.difference", "in_flight"),
+    "a tolerance for what nothing explains": (
+        "- difference: rounding",
+        "- difference: unexplained",
+        "plan.tolerances.0",
+        "never tolerated",
+    ),
+    "a tolerance without an owner": (
+        "      owner: Controller EMEA\n      reason: the cloud",
+        "      reason: the cloud",
+        "plan.tolerances.0.owner",
+        "required",
+    ),
+    "a tolerance without an end": ("      expires_on: 2030-12-31\n", "", "plan.tolerances.0.expires_on", "required"),
+    "a tolerance below zero": ('amount: "0.05"', 'amount: "-0.05"', "plan.tolerances.0.amount", "greater than or equal"),
+    "an amount to ignore": ("aspect: description", "aspect: amount", "plan.ignored.0.aspect", "description"),
+    "a customer to ignore": ("aspect: description", "aspect: customer", "plan.ignored.0.aspect", "description"),
+    "a scope that is none": ("scope: out_of_scope", "scope: forgotten", "plan.scope.legacy.0.scope", "out_of_scope"),
+    "an account left out without a total": ('        control_total: "0.00"\n', "", "plan.scope.legacy.0", "control_total"),
+    "billing apart without a bridge": ("[project, billing, ledger]", "[project, billing]", "plan", "bridge_account"),
+    "a clearing account of nobody": ('clearing_account: "2950"', 'clearing_account: "2999"', "plan", "2999"),
+    "two tolerances for one class": ("  ignored:", BAD_TOLERANCE, "plan", "two tolerances for rounding"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_PLANS)
+def test_a_bad_plan_disables_the_move_of_its_region_and_no_posting(folder: Path, what: str) -> None:
+    old, new, field, reason = BAD_PLANS[what]
+    rewrite(folder / EMEA, old, new)
+
+    settings = load_settings(folder, today=date(2026, 11, 20))
+
+    problem = the_problem(settings)
+    assert (problem.file, problem.field, problem.disables) == ("config/regions/emea.yaml", field, "the move of region emea")
+    assert reason in problem.reason
+    assert set(settings.regions) == ALL_REGIONS
+    assert settings.moving == {"emea"}
+    with pytest.raises(ConfigurationError, match="no plan in order"):
+        settings.plan("emea")
+
+
+def test_a_rule_that_has_ended_is_told_and_the_region_goes_on(folder: Path) -> None:
+    assert load_settings(folder, today=date(2030, 12, 31)).problems == ()
+
+    settings = load_settings(folder, today=date(2031, 1, 1))
+
+    assert {problem.field for problem in settings.problems} == {"plan.tolerances.0", "plan.ignored.0"}
+    assert {problem.disables for problem in settings.problems} == {"the reconciliation of region emea"}
+    assert settings.plan("emea").tolerances
+
+
+def test_a_region_that_stays_has_no_plan_and_an_unknown_one_is_named() -> None:
+    settings = load_settings(CONFIG)
+
+    with pytest.raises(ConfigurationError, match="no section `plan`"):
+        settings.plan("apac")
+    with pytest.raises(ConfigurationError, match="There is no region mars; known are amer, apac, emea"):
+        settings.plan("mars")

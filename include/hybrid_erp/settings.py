@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Container
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ from hybrid_erp.model.mapping import Mapping
 from hybrid_erp.model.money import Currency
 from hybrid_erp.model.ownership import AccountingPeriod, LegalEntity, Phase
 from hybrid_erp.model.posting_rules import PostingRules
+from hybrid_erp.model.region_plan import RegionPlan
 
 M = TypeVar("M", bound=BaseModel)
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
@@ -83,6 +85,7 @@ class RegionSettings(_Settings):
     starts_in: Literal[Phase.LEGACY_ONLY, Phase.CLOUD_ONLY]
     starts_from_period: AccountingPeriod
     legal_entities: Annotated[dict[LegalEntity, LegalEntitySettings], Field(min_length=1)]
+    plan: RegionPlan | None = Field(default=None, description="How it moves; a region that stays where it is has none.")
 
     @property
     def first_owner(self) -> str:
@@ -150,6 +153,8 @@ class Settings:
     mappings: dict[str, Mapping]
     problems: tuple[Problem, ...] = ()
     disabled_legal_entities: frozenset[str] = field(default=frozenset())
+    moving: frozenset[str] = field(default=frozenset())
+    """The regions whose file has a plan, in order or not."""
 
     @cached_property
     def region_of(self) -> dict[str, str]:
@@ -179,6 +184,20 @@ class Settings:
         """One legal entity's settings."""
         return self.regions[self.region_of[code]].legal_entities[code]
 
+    def plan(self, region: str) -> RegionPlan:
+        """How a region moves.
+
+        Raises:
+            ConfigurationError: There is no such region, or it has no plan, or a wrong one.
+        """
+        if region not in self.regions and region not in self.moving:
+            raise ConfigurationError(f"There is no region {region}; known are {', '.join(sorted(self.regions))}.")
+        if region in self.regions and (plan := self.regions[region].plan):
+            return plan
+        wrong = [problem for problem in self.problems if problem.file.endswith(f"regions/{region}.yaml")]
+        told = "; ".join(f"{problem.field}: {problem.reason}" for problem in wrong)
+        raise ConfigurationError(f"Region {region} has no plan in order. {told or 'Its file has no section `plan`.'}")
+
     @cached_property
     def fingerprint(self) -> str:
         """A hash of every file, 64 hexadecimal digits: the version of the configuration."""
@@ -196,6 +215,7 @@ class _Reader:
         self.folder = folder
         self.problems: list[Problem] = []
         self.named_erps: frozenset[str] = frozenset()
+        self.plans: dict[str, Any] = {}
 
     def content(self, file: Path, disables: str) -> Any:
         try:
@@ -220,8 +240,8 @@ class _Reader:
         return f"{self.folder.name}/{file.relative_to(self.folder)}"
 
 
-def load_settings(folder: Path) -> Settings:
-    """Read the configuration folder.
+def load_settings(folder: Path, *, today: date | None = None) -> Settings:
+    """Read the configuration folder. `today` is the day by which rules of a plan end; the present one by UTC unless stated.
 
     Raises:
         ConfigurationError: The chart or the posting rules, on which everything rests, cannot be read.
@@ -237,8 +257,9 @@ def load_settings(folder: Path) -> Settings:
     erps = _erps(reader)
     mappings = _mappings(reader, erps, chart)
     regions, disabled = _regions(reader, erps)
+    regions, moving = _plans(reader, regions, chart, today or datetime.now(UTC).date())
     in_order = {name: erp for name, erp in erps.items() if name in mappings}
-    return Settings(folder, chart, rules, in_order, regions, mappings, tuple(reader.problems), disabled)
+    return Settings(folder, chart, rules, in_order, regions, mappings, tuple(reader.problems), disabled, moving)
 
 
 def _erps(reader: _Reader) -> dict[str, ErpSettings]:
@@ -293,6 +314,8 @@ def _regions(reader: _Reader, erps: dict[str, ErpSettings]) -> tuple[dict[str, R
     for file in sorted((reader.folder / "regions").glob("*.yaml")):
         disables = f"region {file.stem}"
         content = reader.content(file, disables)
+        if isinstance(content, dict) and "plan" in content:  # a wrong plan disables the move, never the region's postings
+            reader.plans[file.stem] = content.pop("plan")
         region = reader.model(RegionSettings, content, file, disables) if content is not None else None
         reason = region and (_clash(region, file, taken) or _unreachable(region, reader, erps))
         if region is None or reason:
@@ -304,6 +327,24 @@ def _regions(reader: _Reader, erps: dict[str, ErpSettings]) -> tuple[dict[str, R
         found[region.region] = region
         taken |= dict.fromkeys(region.legal_entities, region.region)
     return found, frozenset(disabled)
+
+
+def _plans(
+    reader: _Reader, regions: dict[str, RegionSettings], chart: Chart, today: date
+) -> tuple[dict[str, RegionSettings], frozenset[str]]:
+    """The regions with their plans. A rule whose last day is past disables the reconciliation alone, which looks at it again."""
+    planned = dict(regions)
+    for name, content in reader.plans.items():
+        file, disables = reader.folder / "regions" / f"{name}.yaml", f"the move of region {name}"
+        plan = reader.model(RegionPlan, content, file, disables, "plan")
+        if plan and (unknown := sorted(plan.accounts - set(chart.accounts))):
+            reader.problems.append(Problem(reader.name_of(file), "plan", f"account {unknown[0]} is not in accounts.yaml.", disables))
+        elif plan and name in regions:
+            planned[name] = regions[name].model_copy(update={"plan": plan})
+            for ended in plan.expired(today):
+                problem = Problem(reader.name_of(file), f"plan.{ended.split()[0]}", f"{ended}.", f"the reconciliation of region {name}")
+                reader.problems.append(problem)
+    return planned, frozenset(reader.plans)
 
 
 def _unreachable(region: RegionSettings, reader: _Reader, erps: dict[str, ErpSettings]) -> str | None:

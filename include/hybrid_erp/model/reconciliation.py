@@ -128,6 +128,11 @@ class Tolerance:
     owner: str
     reason: str
     expires_on: date
+    """The last day on which it counts."""
+    without_money: int = 0
+    """The most differences of the class that move no money."""
+    legal_entities: frozenset[str] | None = None
+    """None: each of the region."""
 
 
 def by_class(differences: Iterable[Difference]) -> dict[DifferenceClass, tuple[int, dict[Place, Decimal]]]:
