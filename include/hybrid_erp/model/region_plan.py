@@ -135,6 +135,13 @@ class IgnoreRule(_Part):
     expires_on: date
 
 
+class LoadPolicy(_Part):
+    """How opening figures are made of the legacy ERP's movements (ACCOUNTING C17)."""
+
+    fiscal_year_starts_in: Annotated[int, Field(ge=1, le=12)] = Field(default=1, description="The month.")
+    retained_earnings_account: str = Field(default="3100", description="Canonical; takes the profit or loss of earlier fiscal years.")
+
+
 class RegionPlan(_Part):
     """How one region moves from its legacy ERP to its cloud ERP."""
 
@@ -142,6 +149,7 @@ class RegionPlan(_Part):
     clearing_account: str = "2950"
     bridge_account: str | None = Field(default=None, description="Between books of record, where billing and ledger do not move together.")
     intercompany_accounts: frozenset[str] = Field(default=frozenset(), description="Canonical; pairs of legal entities cancel on them.")
+    load: LoadPolicy = LoadPolicy()
     capture: CapturePolicies = CapturePolicies()
     period_runs: dict[str, PeriodRunPolicy] = Field(default_factory=dict, description="By the run's name in the ERPs' packs.")
     scope: Scopes = Scopes()
@@ -174,7 +182,7 @@ class RegionPlan(_Part):
     @property
     def accounts(self) -> frozenset[str]:
         """The canonical accounts that it names."""
-        named = {self.clearing_account, *self.intercompany_accounts}
+        named = {self.clearing_account, self.load.retained_earnings_account, *self.intercompany_accounts}
         return frozenset(named | ({self.bridge_account} if self.bridge_account else set()))
 
     def expired(self, on: date) -> tuple[str, ...]:
