@@ -26,6 +26,7 @@ def a_claim(event: dict[str, Any] | None = None, *, lease_seconds: float = 60, *
         "legal_entity": posting.document.legal_entities[0],
         "erp": ERP,
         "role": Role.CONTROL,
+        "ownership_id": 1,
         "region": "emea",
         "destination": "",
         "accepted_on": datetime.now(UTC).date(),

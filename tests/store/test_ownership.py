@@ -33,11 +33,13 @@ TABLES = (
     "audit",
     "audit_seal",
     "mapping_in_force",
+    "dual_run_boundary",
+    "dual_run_contained",
 )
 MAY_INSERT: dict[str, set[str]] = {
     "intake": {"posting_key", "posting", "document", "outbox", "dependency", "audit"},
-    "delivery": {"delivery", "crosswalk", "audit", "audit_seal", "mapping_in_force"},
-    "cutover": {"audit"},
+    "delivery": {"outbox", "delivery", "crosswalk", "audit", "audit_seal", "mapping_in_force"},
+    "cutover": {"audit", "dual_run_boundary", "dual_run_contained"},
     "reader": set(),
 }
 MAY_UPDATE: dict[str, set[str]] = {"intake": set(), "delivery": {"delivery", "crosswalk"}, "cutover": set(), "reader": set()}

@@ -200,7 +200,7 @@ class Delivery:
             role=claim.role,
             claim_token=claim.token,
             deadline=claim.deadline,
-            legal_number=getattr(claim.document, "legal_number", None),
+            legal_number=claim.legal_number or getattr(claim.document, "legal_number", None),
             draft_id=claim.draft_id,
             correlation_id=claim.correlation_id,
             traceparent=claim.traceparent,

@@ -30,6 +30,8 @@ class Claim:
     erp: str
     role: Role
     region: str
+    ownership_id: int
+    """The ownership row that the claim was made under; what settles it takes the same lock."""
     destination: str
     """The outbox row's fixed destination; empty for what is routed when it is claimed."""
     accepted_on: date
@@ -49,7 +51,9 @@ class Claim:
     """The owner is another ERP by now; this claim only finds out whether an earlier request arrived here (PROTOCOL C4)."""
     draft_id: str | None = None
     accounting_on: date | None = None
-    """Decided by an earlier attempt."""
+    """Decided by an earlier attempt, or for a candidate's copy by the control."""
+    legal_number: str | None = None
+    """Of a candidate's copy: the number that the control gave."""
     quiet_seconds: float | None = None
     """Since the lease of the previous attempt ended; None on the first."""
 

@@ -37,16 +37,22 @@ _MARKED: LiteralString = """
     AND d.maybe_there AND d.state <> 'posted'
 """
 # An earlier request may have reached another ERP: that one is asked first (C4). Phases: C7; a pinned entity and a period that stays with
-# the old owner are not touched by the region's phase. Order and dependencies: C2, C5.
+# the old owner are not touched by the region's phase. A candidate's copy goes once its share is open. Order and dependencies: C2, C5.
 _CLAIMABLE: LiteralString = f"""
-          o.state IN ('waiting', 'claimed', 'working', 'draft', 'partly_posted', 'in_doubt') AND o.due_at <= clock_timestamp()
+          o.role = %(role)s
+          AND o.state IN ('waiting', 'claimed', 'working', 'draft', 'partly_posted', 'in_doubt') AND o.due_at <= clock_timestamp()
           AND (CASE WHEN o.destination = '' AND EXISTS ({_MARKED} AND d.erp <> routed.erp)
                THEN EXISTS ({_MARKED} AND d.erp = %(erp)s AND d.erp <> routed.erp)
                ELSE routed.erp = %(erp)s END)
           AND (w.phase IN ('legacy_only', 'dual_run', 'hypercare', 'cloud_only')
                OR pin.erp IS NOT NULL OR o.kind = 'reference' OR booked.period < w.moving_from_period
+               OR (o.role = 'candidate' AND w.phase IN ('frozen', 'drained', 'locked'))
                OR (w.phase = 'frozen' AND EXISTS ({_MARKED} AND d.erp = %(erp)s)))
+          AND (o.role = 'control' OR o.priority > 0 OR w.open_share = 10000
+               OR share_place(coalesce(o.routing_key, o.posting_id::text)) < w.open_share)
           AND NOT EXISTS (SELECT FROM outbox e WHERE e.lane = o.lane AND e.seq < o.seq AND e.state NOT IN ('posted', 'cancelled'))
+          AND (o.role = 'candidate' OR NOT EXISTS (SELECT FROM outbox e WHERE e.lane = routed.erp || '/' || o.lane
+                                                   AND e.role = 'candidate' AND e.state NOT IN ('posted', 'cancelled')))
           AND NOT EXISTS (SELECT FROM delivery d WHERE d.erp = routed.erp AND d.lane = o.lane AND d.seq < o.seq
                           AND d.state NOT IN ('posted', 'cancelled'))
           AND NOT EXISTS (SELECT FROM dependency n WHERE n.posting_id = o.posting_id AND CASE n.until
@@ -65,14 +71,14 @@ DUE: LiteralString = f"""
     ORDER BY o.legal_entity, array_position(ARRAY['reference', 'project', 'billing', 'ledger'], o.kind)
 """
 
-# The insert repeats the epoch that was read under the lock: a second line.
+# The insert repeats the epoch that was read under the lock: a second line. A copy is sent as the control booked it (ACCOUNTING B11).
 CLAIM: LiteralString = f"""
     WITH due AS (
-        SELECT o.posting_id, o.legal_entity, o.destination, o.accepted_on, o.seq, o.lane, o.region, o.kind, o.period,
+        SELECT o.posting_id, o.legal_entity, o.destination, o.accepted_on, o.priority, o.seq, o.lane, o.region, o.kind, o.period, o.role,
                w.ownership_id, w.epoch, routed.erp AS owner, pin.erp IS NOT NULL AS pinned
         {_ROUTED}
         WHERE w.ownership_id = %(ownership_id)s AND o.legal_entity = %(legal_entity)s AND {_CLAIMABLE}
-        ORDER BY o.seq LIMIT %(limit)s
+        ORDER BY o.priority, o.seq LIMIT %(limit)s
         FOR UPDATE OF o SKIP LOCKED
     ), held AS (
         UPDATE outbox o SET state = 'claimed', due_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s), reason = NULL
@@ -85,7 +91,8 @@ CLAIM: LiteralString = f"""
     ), claimed AS (
         INSERT INTO delivery AS d (accepted_on, posting_id, legal_entity, erp, role, seq, lane, state, maybe_there, mark_before,
                                    claim_token, claimed_by, lease_until, ownership_id, epoch, attempt)
-        SELECT due.accepted_on, due.posting_id, due.legal_entity, %(erp)s, CASE WHEN due.pinned THEN 'run_off' ELSE 'control' END,
+        SELECT due.accepted_on, due.posting_id, due.legal_entity, %(erp)s,
+               CASE WHEN due.role = 'candidate' THEN 'candidate' WHEN due.pinned THEN 'run_off' ELSE 'control' END,
                due.seq, due.lane, 'claimed', true, false, %(token)s, %(worker)s, held.due_at, due.ownership_id, due.epoch, 1
         FROM due JOIN held USING (posting_id) JOIN ownership w ON w.ownership_id = due.ownership_id AND w.epoch = due.epoch
         ON CONFLICT (accepted_on, posting_id, legal_entity, erp) DO UPDATE
@@ -100,13 +107,17 @@ CLAIM: LiteralString = f"""
                                   'lease_seconds', %(lease_seconds)s)
         FROM due JOIN claimed USING (posting_id) JOIN posting p ON p.accepted_on = due.accepted_on AND p.posting_id = due.posting_id
     )
-    SELECT due.posting_id, due.legal_entity, due.destination, due.accepted_on, due.region, due.owner, due.period,
-           claimed.role, claimed.mark_before, claimed.attempt, claimed.draft_id, claimed.accounting_on, before.quiet_seconds,
+    SELECT due.posting_id, due.legal_entity, due.destination, due.accepted_on, due.region, due.ownership_id, due.owner, due.period,
+           claimed.role, claimed.mark_before, claimed.attempt, claimed.draft_id, before.quiet_seconds,
+           coalesce(claimed.accounting_on, booked.accounting_on) AS accounting_on, booked.legal_number,
            p.event_type, p.correlation_id, p.traceparent, p.data, encode(k.content_hash, 'hex') AS content_hash
     FROM due JOIN claimed USING (posting_id) LEFT JOIN before USING (posting_id)
+    LEFT JOIN LATERAL (SELECT c.accounting_on, c.legal_number FROM delivery c
+                       WHERE due.role = 'candidate' AND c.accepted_on = due.accepted_on AND c.posting_id = due.posting_id
+                       AND c.legal_entity = due.legal_entity AND c.role <> 'candidate' AND c.state = 'posted' LIMIT 1) booked ON true
     JOIN posting p ON p.accepted_on = due.accepted_on AND p.posting_id = due.posting_id
     JOIN posting_key k ON k.posting_id = due.posting_id
-    ORDER BY due.seq
+    ORDER BY due.priority, due.seq
 """
 
 
@@ -126,16 +137,24 @@ class PostgresClaims:
 
     connection: Connection[tuple[Any, ...]]
     worker: str
+    role: Role = Role.CONTROL
+    """Which rows of the outbox it works on: postings, or copies for the candidate."""
 
     def due(self, erp: str) -> Sequence[Queue]:
         """Where work is due at an ERP now."""
         with self.connection.cursor(row_factory=class_row(Queue)) as cursor:
-            return cursor.execute(DUE, {"erp": erp}).fetchall()
+            return cursor.execute(DUE, {"erp": erp, "role": self.role.value}).fetchall()
 
     def claim(self, erp: str, queue: Queue, *, limit: int, lease_seconds: float) -> Sequence[Claim]:
         """Claim up to `limit` postings of a queue, in order; empty when none may be sent now."""
         began, token = boot_clock(), uuid4()
-        terms = {"erp": erp, "legal_entity": queue.legal_entity, "ownership_id": queue.ownership_id, "limit": limit}
+        terms: dict[str, Any] = {
+            "erp": erp,
+            "role": self.role.value,
+            "legal_entity": queue.legal_entity,
+            "ownership_id": queue.ownership_id,
+            "limit": limit,
+        }
         terms |= {"lease_seconds": lease_seconds, "token": token, "worker": self.worker}
         with self.connection.transaction():
             self.connection.execute(BEGIN)
@@ -152,6 +171,7 @@ def _to_claim(row: dict[str, Any], erp: str, terms: dict[str, Any], deadline: fl
         erp=erp,
         role=Role(row["role"]),
         region=row["region"],
+        ownership_id=row["ownership_id"],
         destination=row["destination"],
         accepted_on=row["accepted_on"],
         content_hash=row["content_hash"],
@@ -166,5 +186,6 @@ def _to_claim(row: dict[str, Any], erp: str, terms: dict[str, Any], deadline: fl
         look_up_only=row["owner"] != erp,
         draft_id=row["draft_id"],
         accounting_on=row["accounting_on"],
+        legal_number=row["legal_number"],
         quiet_seconds=row["quiet_seconds"],
     )

@@ -15,6 +15,7 @@ from hybrid_erp.model.errors import NotReplayableError
 MATCHING: Final = """
     SELECT DISTINCT ON (o.seq) o.posting_id FROM outbox o
     LEFT JOIN delivery d ON d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id AND d.legal_entity = o.legal_entity
+                         AND d.state = 'dead_lettered'
     WHERE o.state = 'dead_lettered' AND (%(region)s::text IS NULL OR o.region = %(region)s)
       AND (%(failure)s::text IS NULL OR d.failure = %(failure)s)
     ORDER BY o.seq LIMIT %(limit)s
@@ -43,7 +44,7 @@ CANCEL: Final = """
         UPDATE outbox o SET state = 'cancelled', reason = %(reason)s
         WHERE o.posting_id = ANY(%(posting_ids)s) AND o.state = 'dead_lettered'
           AND NOT EXISTS (SELECT FROM delivery d WHERE d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id
-                          AND d.legal_entity = o.legal_entity AND d.maybe_there)
+                          AND d.legal_entity = o.legal_entity AND d.maybe_there AND d.state <> 'posted')
         RETURNING o.posting_id, o.accepted_on, o.region, o.legal_entity
     ), given_up AS (
         UPDATE delivery d SET state = 'cancelled' FROM cancelled c

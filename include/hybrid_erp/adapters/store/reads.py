@@ -18,7 +18,7 @@ POSTING: LiteralString = """
     WHERE k.posting_id = %s
 """
 PLACES: LiteralString = """
-    SELECT o.legal_entity, o.region, o.kind, o.period, o.routing_key, o.lane, o.state, o.reason,
+    SELECT o.legal_entity, o.region, o.kind, o.role, o.destination, o.period, o.routing_key, o.lane, o.state, o.reason,
            CASE WHEN o.state NOT IN ('posted', 'cancelled', 'dead_lettered') AND o.due_at > clock_timestamp()
                 THEN o.due_at END AS not_before,
            (SELECT array_agg(n.document_type || ' ' || n.number ORDER BY 1) FROM dependency n WHERE n.posting_id = o.posting_id
@@ -29,7 +29,7 @@ PLACES: LiteralString = """
            ) AS waiting_for,
            (SELECT e.posting_id FROM outbox e WHERE e.lane = o.lane AND e.seq < o.seq AND e.state NOT IN ('posted', 'cancelled')
             ORDER BY e.seq LIMIT 1) AS behind
-    FROM outbox o WHERE o.posting_id = %s ORDER BY o.legal_entity, o.destination
+    FROM outbox o WHERE o.posting_id = %s ORDER BY o.legal_entity, o.role DESC, o.destination
 """
 DELIVERIES: LiteralString = """
     SELECT d.legal_entity, d.erp, d.role, d.state, d.attempt, d.epoch, d.native_id, d.native_number, d.legal_number, d.accounting_on,
@@ -43,18 +43,19 @@ TRACE: LiteralString = """
     ORDER BY a.recorded_at, a.audit_id LIMIT %s
 """
 OWNERSHIP: LiteralString = """
-    SELECT w.region, w.kind, w.phase, w.epoch, w.pin_version, p.from_period, p.owner, p.candidate
+    SELECT w.region, w.kind, w.phase, w.epoch, w.pin_version, p.from_period, p.owner, p.candidate, w.open_share / 10000.0 AS share
     FROM ownership w JOIN ownership_period p USING (ownership_id) WHERE w.kind <> 'reference'
     ORDER BY w.region, w.kind, p.from_period
 """
 PINS: LiteralString = "SELECT region, routing_key, erp, reason, bridge_account, set_by, set_at FROM pin ORDER BY region, routing_key"
 COUNTS: LiteralString = """
-    SELECT o.region, o.kind, o.state, count(*) AS postings FROM outbox o GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    SELECT o.region, o.kind, o.role, o.state, count(*) AS postings FROM outbox o GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """
 DEAD: LiteralString = """
     SELECT o.posting_id, o.region, o.kind, o.legal_entity, o.document_type, o.reason, d.erp, d.failure, d.maybe_there
     FROM outbox o LEFT JOIN LATERAL (SELECT erp, failure, maybe_there FROM delivery d WHERE d.accepted_on = o.accepted_on
-        AND d.posting_id = o.posting_id AND d.legal_entity = o.legal_entity AND d.state = 'dead_lettered' LIMIT 1) d ON true
+        AND d.posting_id = o.posting_id AND d.legal_entity = o.legal_entity AND d.state = 'dead_lettered'
+        AND o.destination IN ('', d.erp) LIMIT 1) d ON true
     WHERE o.state = 'dead_lettered' ORDER BY o.seq LIMIT %s
 """
 OWNERS: LiteralString = """

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 from psycopg import Connection, errors
 
@@ -26,6 +26,8 @@ from hybrid_erp.model.claim import (
 )
 from hybrid_erp.model.errors import ClaimLostError
 
+LOCK: Final = "SELECT pg_advisory_xact_lock_shared(1, each) FROM unnest(%s::int[]) AS each"
+
 _MINE: LiteralString = """
     d.accepted_on = %(accepted_on)s AND d.posting_id = %(posting_id)s AND d.legal_entity = %(legal_entity)s AND d.erp = %(erp)s
     AND d.claim_token = %(token)s AND d.state = 'claimed'
@@ -41,7 +43,8 @@ _NOTED: LiteralString = """
 """
 
 # Many receipts in one statement, each standing alone by its token: a row whose claim another worker has taken is left out of everything.
-# Found at a former owner (C4), it is a copy there; the posting goes on to the ERP that owns it now.
+# Found at a former owner (C4), it is a copy there; the posting goes on to the ERP that owns it now. What a control has posted while its
+# region runs on two ERPs is due at the candidate from the same moment (T3), in the order in which the controls settled (D1).
 POSTED: LiteralString = """
     WITH given AS (
         SELECT * FROM unnest(%(accepted_on)s::date[], %(posting_id)s::uuid[], %(legal_entity)s::text[], %(destination)s::text[],
@@ -58,7 +61,7 @@ POSTED: LiteralString = """
         FROM given g
         WHERE d.accepted_on = g.accepted_on AND d.posting_id = g.posting_id AND d.legal_entity = g.legal_entity AND d.erp = %(erp)s
           AND d.claim_token = g.token AND d.state = 'claimed'
-        RETURNING d.posting_id
+        RETURNING d.posting_id, d.role, d.settle_position
     ), done AS (
         UPDATE outbox o SET state = CASE WHEN g.elsewhere THEN 'waiting' ELSE 'posted' END, due_at = clock_timestamp(), reason = NULL
         FROM given g JOIN settled USING (posting_id)
@@ -70,10 +73,29 @@ POSTED: LiteralString = """
         ON CONFLICT (erp, legal_entity, document_type, number) DO UPDATE SET native_id = excluded.native_id,
             native_number = excluded.native_number, legal_number = excluded.legal_number, posting_id = excluded.posting_id,
             recorded_at = clock_timestamp()
+    ), copied AS (
+        INSERT INTO outbox (posting_id, legal_entity, destination, accepted_on, seq, region, kind, document_type, period, routing_key, lane,
+                            role)
+        SELECT o.posting_id, o.legal_entity, owned.candidate, o.accepted_on, settled.settle_position, o.region, o.kind, o.document_type,
+               coalesce(to_char(g.accounting_on, 'YYYY-MM'), o.period), o.routing_key, owned.candidate || '/' || o.lane, 'candidate'
+        FROM settled JOIN given g USING (posting_id)
+        JOIN outbox o ON o.posting_id = g.posting_id AND o.legal_entity = g.legal_entity AND o.destination = g.destination
+        JOIN ownership w ON w.region = o.region AND w.kind = o.kind AND w.phase NOT IN ('legacy_only', 'cloud_only')
+        JOIN LATERAL (SELECT owner, candidate FROM ownership_period p WHERE p.ownership_id = w.ownership_id
+                      AND p.from_period <= coalesce(to_char(g.accounting_on, 'YYYY-MM'), o.period,
+                                                    to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM'))
+                      ORDER BY from_period DESC LIMIT 1) owned ON owned.owner = %(erp)s AND owned.candidate IS NOT NULL
+        WHERE settled.role = 'control' AND o.kind <> 'reference' AND NOT g.elsewhere
+          AND (w.candidate_share = 10000 OR share_place(coalesce(o.routing_key, o.posting_id::text)) < w.candidate_share)
+          AND NOT EXISTS (SELECT FROM dual_run_contained c WHERE c.legal_entity = o.legal_entity AND c.candidate = owned.candidate
+                          AND c.posting_id = o.posting_id)
+          AND NOT EXISTS (SELECT FROM delivery there WHERE there.accepted_on = o.accepted_on AND there.posting_id = o.posting_id
+                          AND there.legal_entity = o.legal_entity AND there.erp = owned.candidate AND there.state = 'posted')
+        ON CONFLICT (posting_id, legal_entity, destination) DO NOTHING
     ), noted AS (
         INSERT INTO audit (region, actor, action, posting_id, legal_entity, erp, correlation_id, details)
         SELECT g.region, %(worker)s, 'posted', g.posting_id, g.legal_entity, %(erp)s, g.correlation_id,
-               jsonb_build_object('native_id', g.native_id, 'native_number', g.native_number, 'legal_number', g.legal_number,
+               jsonb_build_object('role', settled.role, 'native_id', g.native_id, 'native_number', g.native_number, 'legal_number', g.legal_number,
                                   'accounting_on', g.accounting_on, 'content_hash', g.content_hash)
         FROM given g JOIN settled USING (posting_id)
     )
@@ -153,8 +175,12 @@ class PostgresSettlements:
         """Write receipts of one ERP; the claims that were lost to other workers, of which nothing was written."""
         if not receipts:
             return []
+        owned = sorted({claim.ownership_id for claim, _ in receipts})
         try:
-            rows = self.connection.execute(POSTED, self._columns(receipts)).fetchall()
+            # Whether a copy is due is read from ownership, so the lock comes first (PROTOCOL C1); both go in one round trip.
+            with self.connection.pipeline(), self.connection.transaction():
+                self.connection.execute(LOCK, (owned,))
+                rows = self.connection.execute(POSTED, self._columns(receipts)).fetchall()
         except (errors.IntegrityError, errors.DataError, errors.CardinalityViolation):
             if len(receipts) == 1:
                 raise
