@@ -186,10 +186,12 @@ class BooksReader(Protocol):
     def document_totals(self) -> Sequence[DocumentTotal]:
         """Count and sum of posted documents by native type, period and currency."""
 
-    def changes(self, after: str | None, *, limit: int = 1000) -> Changes:
+    def changes(self, after: str | None, *, limit: int = 1000, thorough: bool = False) -> Changes:
         """Documents made or changed after a cursor, ours and others', oldest first; None: from the beginning.
 
-        May tell a document again; never leaves one out that was committed before the answer's cursor.
+        May tell a document again; never leaves one out that was committed before the answer's cursor. What somebody alters underneath
+        the ERP, in a document that was there already, may be told by a `thorough` call alone: where only a look at every row shows it,
+        that costs one pass over the ERP's tables.
         """
 
     def cursor(self) -> str:

@@ -87,6 +87,8 @@ class Entry:
     """Of a derived document: what it was derived from. Of a correction: what it corrects."""
     settles: tuple[tuple[str, Decimal], ...] = ()
     """Of a payment: native ids of the items that it settles, with the amounts in the document's currency."""
+    period_run: str | None = None
+    """Of a periodic run: its name in the region's plan, for example `depreciation`."""
     entered_by: str | None = None
     """The ERP's name of the login."""
     changed_at: datetime | None = None
