@@ -78,18 +78,18 @@ class Acceptance:
         now = datetime.now(UTC)
         today = now.date()
         hashes = {posting.posting_id: bytes.fromhex(posting.content_hash) for posting in self.postings}
-        with connection.pipeline():
-            # In the order of the keys, so that two batches with common keys meet in the same order and never deadlock.
-            _insert(connection, INSERT_KEYS, sorted(hashes.items()), today)
-            _insert(connection, INSERT_DOCUMENTS, sorted(_document_row(posting, hashes[posting.posting_id]) for posting in self.postings))
-            destinations = _reference_destinations(connection, self.postings)
-            placed = list(zip(self.postings, self.places, strict=True))
-            _insert(connection, INSERT_POSTINGS, [_posting_row(posting, place) for posting, place in placed], today, now, self.accepted_by)
-            outbox = [row for posting, place in placed for row in _outbox_rows(posting, place, destinations)]
-            _insert(connection, INSERT_OUTBOX, outbox, today)
-            _insert(connection, INSERT_DEPENDENCIES, [row for posting in self.postings for row in _dependency_rows(posting)])
-            audit = [row for posting in self.postings for row in _audit_rows(posting, hashes[posting.posting_id])]
-            _insert(connection, INSERT_AUDIT, audit, self.accepted_by)
+        # In the order of the keys, so that two batches with common keys meet in the same order and never deadlock.
+        keys = sorted(hashes.items(), key=lambda item: item[0].int)
+        _insert(connection, INSERT_KEYS, keys, today)
+        _insert(connection, INSERT_DOCUMENTS, sorted(_document_row(posting, hashes[posting.posting_id]) for posting in self.postings))
+        destinations = _reference_destinations(connection, self.postings)
+        placed = list(zip(self.postings, self.places, strict=True))
+        _insert(connection, INSERT_POSTINGS, [_posting_row(posting, place) for posting, place in placed], today, now, self.accepted_by)
+        outbox = [row for posting, place in placed for row in _outbox_rows(posting, place, destinations)]
+        _insert(connection, INSERT_OUTBOX, outbox, today)
+        _insert(connection, INSERT_DEPENDENCIES, [row for posting in self.postings for row in _dependency_rows(posting)])
+        audit = [row for posting in self.postings for row in _audit_rows(posting, hashes[posting.posting_id])]
+        _insert(connection, INSERT_AUDIT, audit, self.accepted_by)
 
 
 def _insert(connection: Connection[tuple[Any, ...]], statement: str, rows: Sequence[tuple[Any, ...]], *same_in_all: object) -> None:

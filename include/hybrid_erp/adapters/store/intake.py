@@ -7,12 +7,12 @@ again and looks again.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 from uuid import UUID
 
-from psycopg import Connection, errors
+from psycopg import Connection, Cursor, errors
 from psycopg_pool import ConnectionPool
 
 from hybrid_erp.adapters.store.acceptance import Acceptance
@@ -51,50 +51,61 @@ class PostgresIntake:
         """Store the new ones; answer each in order."""
         for tried in range(MAX_ROUNDS):
             try:
-                with self.pool.connection() as connection:
-                    known = _look(connection, postings, keys_too=tried > 0)
-                    answers, new = _sort_out(postings, known)
+                with self.pool.connection() as connection, connection.pipeline():
+                    look = _Look.begin(connection, postings, keys_too=tried > 0)
+                    answers, new = _sort_out(postings, {}, {})  # while PostgreSQL looks; it stands if nothing is known, as nearly always
+                    if known := look.known():
+                        answers, new = _sort_out(postings, *known)
                     if new:  # a place that a duplicate leaves free stays free
-                        Acceptance(new, known.places[: len(new)], accepted_by).write(connection)
+                        Acceptance(new, look.places()[: len(new)], accepted_by).write(connection)
             except errors.UniqueViolation:
                 continue  # another batch wrote one of these keys between our look and our write
             return answers
         raise errors.SerializationFailure(f"the same keys were written by others {MAX_ROUNDS} times in a row; send the batch again")
 
 
+_Row = tuple[Any, ...]
+_Keys = dict[UUID, str]
 _Documents = dict[_Identity, dict[int, tuple[str, str, UUID]]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What the store held of a batch's keys and documents, and places in the order of intake for its postings."""
+class _Look:
+    """What the store holds of a batch's keys and documents, and places in the order of intake for its postings; asked, not yet answered."""
 
-    keys: dict[UUID, str]
-    documents: _Documents
-    places: list[int]
+    keys: Cursor[_Row] | None
+    documents: Cursor[_Row]
+    next_places: Cursor[_Row]
 
+    @classmethod
+    def begin(cls, connection: Connection[_Row], postings: Sequence[Posting], *, keys_too: bool) -> Self:
+        """Lock, then look; each statement sees what was committed before it began.
 
-def _look(connection: Connection[tuple[Any, ...]], postings: Sequence[Posting], *, keys_too: bool) -> _Known:
-    """Lock, then look, in one round trip; each statement sees what was committed before it began.
-
-    At first the documents alone: an event that is sent again is known by its document, and a key that is used for another document shows
-    when it is written, which makes us look again.
-    """
-    later: dict[_Identity, bool] = {}
-    for posting in postings:
-        identity = posting.identity
-        later[identity] = later.get(identity, False) or posting.document.version > 1
-    keys: Iterable[tuple[Any, ...]] = ()
-    with connection.pipeline():
+        At first the documents alone: an event that is sent again is known by its document, and a key that is used for another document
+        shows when it is written, which makes us look again.
+        """
+        later: dict[_Identity, bool] = {}
+        for posting in postings:
+            identity = posting.identity
+            later[identity] = later.get(identity, False) or posting.document.version > 1
         connection.execute(VERSION_LOCKS, _version_locks(later))
-        if keys_too:
-            keys = connection.execute(KNOWN_KEYS, ([posting.posting_id for posting in postings],))
-        documents = connection.execute(KNOWN_DOCUMENTS, [list(column) for column in zip(*later, strict=True)])
-        places = connection.execute(NEXT_PLACES, (len(postings),))
-    known: _Documents = {}
-    for document_type, identified_in, number, version, source, content_hash, posting_id in documents:
-        known.setdefault((document_type, identified_in, number), {})[version] = (source, content_hash.hex(), posting_id)
-    return _Known({row[0]: row[1].hex() for row in keys}, known, [row[0] for row in places])
+        return cls(
+            connection.execute(KNOWN_KEYS, ([posting.posting_id for posting in postings],)) if keys_too else None,
+            connection.execute(KNOWN_DOCUMENTS, [list(column) for column in zip(*later, strict=True)]),
+            connection.execute(NEXT_PLACES, (len(postings),)),
+        )
+
+    def known(self) -> tuple[_Keys, _Documents] | None:
+        """Keys with their hashes, documents with their versions; None if the store knows nothing of them."""
+        keys = {posting_id: content_hash.hex() for posting_id, content_hash in self.keys or ()}
+        documents: _Documents = {}
+        for document_type, identified_in, number, version, source, content_hash, posting_id in self.documents:
+            documents.setdefault((document_type, identified_in, number), {})[version] = (source, content_hash.hex(), posting_id)
+        return (keys, documents) if keys or documents else None
+
+    def places(self) -> list[int]:
+        """As many as there are postings."""
+        return [place for (place,) in self.next_places]
 
 
 def _version_locks(later: dict[_Identity, bool]) -> tuple[list[int], list[bool]]:
@@ -106,8 +117,8 @@ def _version_locks(later: dict[_Identity, bool]) -> tuple[list[int], list[bool]]
     return in_order, [places[place] for place in in_order]
 
 
-def _sort_out(postings: Sequence[Posting], known_before: _Known) -> tuple[list[Stored | RefusedEventError], list[Posting]]:
-    keys, documents = known_before.keys, known_before.documents
+def _sort_out(postings: Sequence[Posting], keys: _Keys, documents: _Documents) -> tuple[list[Stored | RefusedEventError], list[Posting]]:
+    """An answer to each, and the new ones among them. What is new is added to what is known."""
     answers: list[Stored | RefusedEventError] = []
     new: list[Posting] = []
     for posting in postings:
@@ -121,7 +132,7 @@ def _sort_out(postings: Sequence[Posting], known_before: _Known) -> tuple[list[S
     return answers, new
 
 
-def _judge(posting: Posting, keys: dict[UUID, str], documents: _Documents) -> Stored | RefusedEventError:
+def _judge(posting: Posting, keys: _Keys, documents: _Documents) -> Stored | RefusedEventError:
     stored_hash = keys.get(posting.posting_id)
     if stored_hash == posting.content_hash:
         return Stored(posting.posting_id, new=False)
