@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import date
 from typing import Final
 
@@ -10,6 +11,7 @@ from hybrid_erp.adapters.erps.http import NothingSentError, UnansweredError, out
 from hybrid_erp.adapters.erps.tryton.client import RefusedError
 from hybrid_erp.adapters.erps.tryton.directory import Directory, ReferenceRefusedError
 from hybrid_erp.model.delivery import FailureClass, InDoubt, Outcome, Rejected, Retry
+from hybrid_erp.model.errors import ErpUnavailableError
 
 _RIGHTS: Final = ("create", "write")
 
@@ -39,3 +41,15 @@ def reason_of(refused: Rejected, directory: Directory, model: str, accounting_on
             directory.forget_period(accounting_on)
             return Rejected(FailureClass.PERIOD_CLOSED, refused.message)
     return refused
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Whoever reads learns one thing of a failure: that the ERP cannot be read now."""
+    try:
+        yield
+    except (NothingSentError, UnansweredError) as error:
+        raise ErpUnavailableError(f"Tryton cannot be read: {error}.") from error
+    except RefusedError as refused:
+        status, wait = refused.reply.status, refused.reply.retry_after_seconds
+        raise ErpUnavailableError(f"Tryton does not answer that ({status}): {refused.message}.", wait) from refused
