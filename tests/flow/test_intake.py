@@ -123,6 +123,13 @@ def test_an_event_nested_without_end_is_refused() -> None:
     assert "nested too deeply" in refused(a_journal_entry(description=nested)).message
 
 
+def test_an_event_that_contains_itself_is_refused() -> None:
+    event = a_journal_entry()
+    event["data"]["lines"].append(event["data"])
+
+    assert "nested too deeply" in refused(event).message
+
+
 def test_text_that_only_looks_like_a_nul_is_taken() -> None:
     event = a_journal_entry(description="written as \\u0000")
 

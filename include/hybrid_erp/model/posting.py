@@ -11,9 +11,10 @@ from uuid import UUID
 from hybrid_erp.model.documents import CanonicalDocument
 
 _KEY_DOMAIN: Final = b"hybrid-erp/posting\x00"
+_FREE_BITS: Final = ~(0xF << 76 | 0x3 << 62)
+_VERSION_8: Final = 0x8 << 76 | 0x2 << 62
 
-
-_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False)
 
 
 def posting_id_of(source: str, event_id: str) -> UUID:
@@ -22,24 +23,22 @@ def posting_id_of(source: str, event_id: str) -> UUID:
     Derived, not drawn: an event that is sent again after our store was restored from a backup gets the same id, and so meets the document
     that an ERP already holds under it. SHA-256, cut to the 122 free bits of a UUID of version 8 (RFC 9562).
     """
-    digest = bytearray(hashlib.sha256(_KEY_DOMAIN + source.encode() + b"\x00" + event_id.encode()).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x80
-    digest[8] = digest[8] & 0x3F | 0x80
-    return UUID(bytes=bytes(digest))
+    digest = hashlib.sha256(_KEY_DOMAIN + source.encode() + b"\x00" + event_id.encode()).digest()
+    return UUID(int=int.from_bytes(digest[:16], "big") & _FREE_BITS | _VERSION_8)
 
 
 def canonical_json(data: Any) -> str:
     """What the sender sent, whatever its white space and order of fields.
 
     Raises:
-        ValueError: It holds NaN or Infinity. TypeError, RecursionError: it is no JSON at all.
+        ValueError: It holds NaN or Infinity. TypeError, RecursionError: it is no JSON at all, or nested without end.
     """
     return _CANONICAL.encode(data)
 
 
 def content_hash_of(event_type: str, canonical: str) -> str:
     """A hash of an event's type and of its data in canonical JSON; 64 hexadecimal digits."""
-    return hashlib.sha256(f"{json.dumps(event_type)},{canonical}".encode()).hexdigest()
+    return hashlib.sha256(f"{canonical_json(event_type)},{canonical}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

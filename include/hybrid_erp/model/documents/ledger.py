@@ -120,8 +120,9 @@ class JournalEntry(LedgerDocument):
     @model_validator(mode="after")
     def debits_equal_credits(self) -> Self:
         """To the cent, in the entry's currency."""
-        check_digits(self.currency, (line.signed_amount for line in self.lines))
-        if (gap := sum((line.signed_amount for line in self.lines), ZERO)) != 0:
+        amounts = [line.signed_amount for line in self.lines]
+        check_digits(self.currency, amounts)
+        if (gap := sum(amounts, ZERO)) != 0:
             raise UnbalancedEntryError(f"Debits exceed credits by {gap} {self.currency}.", field="lines")
         if self.intercompany and self.number != f"{self.intercompany.pair}/{self.legal_entity}":
             raise ValueError("an intercompany entry is numbered <pair>/<its legal entity>, so that each side can name the other")
