@@ -186,3 +186,17 @@ class UnmappedError(HybridErpError):
 
     code = "mapping-gap"
     remedy = "Add exactly one rule for it to config/mappings/ and replay the posting."
+
+
+class LoadRefusedError(HybridErpError):
+    """A load cannot begin or go on as things are. Nothing was sent by the step that says so."""
+
+    code = "load-refused"
+    remedy = "Mend what the message names, then run `load_<region>` again: it goes on where it was."
+
+
+class LoadNotVerifiedError(HybridErpError):
+    """The cloud ERP does not hold what was loaded, by its own word."""
+
+    code = "load-not-verified"
+    remedy = "Look at the named figures in the cloud ERP, mend them, and run `load_<region>` again: it sends nothing twice."
