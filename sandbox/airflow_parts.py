@@ -84,8 +84,20 @@ def sqlalchemy_url(cluster: Cluster) -> str:
     return cluster.dsn(DATABASE).replace("postgresql://", "postgresql+psycopg2://")
 
 
+def make_pools(config: Path) -> None:
+    """Make the pools that the configuration wants, in the Airflow of this environment: its tasks would wait for ever without them."""
+    from airflow.api.client import get_current_api_client
+
+    from hybrid_erp.settings import load_settings
+    from hybrid_erp.wiring.pools import pools
+
+    airflow = get_current_api_client()
+    for name, content in pools(load_settings(config)).items():
+        airflow.create_pool(name=name, **content)  # type: ignore[no-untyped-call]  # Airflow does not say
+
+
 def parts(url: str, environment: dict[str, str], *, after: tuple[str, ...]) -> list[Part]:
-    """The four programs: at once, but for the scheduler, whose first tasks would find no API server."""
+    """The four programs: at once, but for the scheduler, whose first tasks would find no API server, or no pool."""
     airflow = str(Path(sys.executable).parent / "airflow")
     health = f"{url}/api/v2/monitor/health"
     return [
@@ -93,7 +105,7 @@ def parts(url: str, environment: dict[str, str], *, after: tuple[str, ...]) -> l
             name=f"airflow-{name}",
             command=(airflow, *arguments),
             environment=environment,
-            after=(*after, "airflow-api-server") if name == "scheduler" else after,
+            after=(*after, "airflow-api-server", "airflow-pools") if name == "scheduler" else after,
             ready=Ready(url=health, healthy=healthy),
             patience_seconds=180,
         )

@@ -104,6 +104,7 @@ class Site:
         reached = ("tryton", *(f"{erp}-line" for erp in LINES)) if self.has_faulty_lines else ("tryton",)
         parts.append(self._step("master-data", "adopt-master-data", environment, after=("store", *reached)))
         if self.has_airflow:
+            parts.append(self._step("airflow-pools", "make-pools", environment, after=("database",)))
             parts += airflow_parts.parts(self.airflow_url, environment, after=("store",))
         return Plan(
             folder=self.folder,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from sandbox import airflow_parts
 from sandbox.site import Site
 from sandbox.store_setup import prepare_store
 
@@ -31,11 +32,17 @@ def adopt_master_data(_: Site) -> None:
         sys.exit(status)
 
 
+def make_pools(site: Site) -> None:
+    """Make Airflow's pools, from the site's configuration."""
+    airflow_parts.make_pools(site.config)
+
+
 STEPS = {
     "start-database": start_database,
     "prepare-store": prepare_store,
     "stop-database": stop_database,
     "adopt-master-data": adopt_master_data,
+    "make-pools": make_pools,
 }
 
 

@@ -75,7 +75,13 @@ class FakeErp:
         return [document for document in self.documents if document.native_id in native_ids]
 
     def discard_draft(self, document_type: DocumentType, native_id: str) -> bool:
-        return True
+        self._up()
+        self.documents = [each for each in self.documents if each.posted or each.native_id != native_id]
+        return native_id not in {each.native_id for each in self.documents}
+
+    def drafts(self) -> Sequence[NativeDocument]:
+        self._up()
+        return [each for each in self.documents if not each.posted]
 
     def held(self, document_type: DocumentType) -> Sequence[Held]:
         return []

@@ -137,6 +137,9 @@ class ErpConnector(Protocol):
     def discard_draft(self, document_type: DocumentType, native_id: str) -> bool:
         """Delete a draft by id. True if it is certainly gone, False if it had been posted."""
 
+    def drafts(self) -> Sequence[NativeDocument]:
+        """Every draft that bears our mark, of whatever document type and from whatever attempt; empty where the ERP has no drafts."""
+
     def held(self, document_type: DocumentType) -> Sequence[Held]:
         """Customers or projects that the ERP holds under our numbers, whoever entered them; empty for every other type."""
 

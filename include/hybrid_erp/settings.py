@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from hybrid_erp.model.delivery import Role
 from hybrid_erp.model.documents import DocumentType, JournalType
 from hybrid_erp.model.errors import ConfigurationError
 from hybrid_erp.model.firm import ClosedBooks, Firm
@@ -45,6 +46,9 @@ class ErpSettings(_Settings):
     dialect: Identifier
     pack: Identifier | None = None
     slots: Annotated[int, Field(ge=1, le=64)] = 2
+    candidate_slots: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        default=None, description="Concurrent deliveries of copies; half of `slots` unless stated."
+    )
     lease_seconds: Annotated[int, Field(ge=10, le=3600)] = 90
     acknowledged_warnings: tuple[str, ...] = ()
     not_kept: frozenset[DocumentType] = Field(
@@ -54,6 +58,12 @@ class ErpSettings(_Settings):
         default=None, description="After how long a request cannot take effect any more; measured by the ERP's owner."
     )
     companies: Annotated[dict[LegalEntity, CompanySettings], Field(min_length=1)]
+
+    def slots_of(self, role: Role) -> int:
+        """How many companies may be delivered to at once as a role; pinned entities go with what the ERP owns."""
+        if role is not Role.CANDIDATE:
+            return self.slots
+        return self.candidate_slots or max(1, self.slots // 2)
 
 
 class LegalEntitySettings(_Settings):

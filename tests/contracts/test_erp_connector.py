@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -240,6 +240,30 @@ def _unless_lost(connector: ErpConnector, submission: Submission, drafts: KeptDr
         return submit(connector, submission, drafts)
     except ClaimLostError:
         return None  # another worker's draft is the one that counts
+
+
+def test_a_draft_that_nobody_may_post_is_listed_until_it_is_discarded(
+    connector: ErpConnector, erp: ErpUnderTest, settings: Settings
+) -> None:
+    submission = a_submission(settings, an_entry())
+    listed_before = {draft.native_id for draft in connector.drafts()}
+
+    def lose(draft_id: str) -> None:
+        raise ClaimLostError("another worker's draft is the one that counts")
+
+    with suppress(ClaimLostError):
+        connector.submit(submission, lose)
+    posted(connector, a_submission(settings, an_entry()))
+    listed = [draft for draft in connector.drafts() if draft.native_id not in listed_before]
+
+    if is_unique(connector):
+        assert listed == []
+        return
+    (draft,) = listed
+    assert (draft.posting_id, draft.content_hash, draft.posted) == (submission.posting_id, submission.content_hash, False)
+    assert connector.discard_draft(submission.document.document_type, draft.native_id)
+    assert draft.native_id not in {each.native_id for each in connector.drafts()}
+    assert connector.find(submission.document.document_type, [submission.posting_id]) == []
 
 
 def test_other_content_under_the_same_key_shows_in_what_is_read_back(connector: ErpConnector, settings: Settings) -> None:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from hybrid_erp.settings import load_settings
+from hybrid_erp.wiring.pools import pools
 from tests.builders import CONFIG
 
 CHECKOUT = CONFIG.parent
@@ -70,10 +71,22 @@ def test_every_dag_is_its_own_runbook(shipped: dict[str, Any]) -> None:
         assert "hybrid-erp" in dag["tags"], name
 
 
-def test_no_dag_runs_for_the_past_or_beside_itself(shipped: dict[str, Any]) -> None:
+def test_no_dag_runs_for_the_past(shipped: dict[str, Any]) -> None:
     for name, dag in shipped["dags"].items():
         assert dag["catchup"] is False, name
-        assert dag["max_active_runs"] == 1, name
+
+
+def test_a_delivery_may_run_beside_one_that_tries_again_and_nothing_else_runs_beside_itself(shipped: dict[str, Any]) -> None:
+    for name, dag in shipped["dags"].items():
+        assert dag["max_active_runs"] == (3 if name.startswith("deliver_") else 1), name
+
+
+def test_every_pool_that_a_task_needs_is_one_that_the_command_writes(shipped: dict[str, Any]) -> None:
+    used = {task["pool"] for dag in shipped["dags"].values() for task in dag["tasks"].values()} - {"default_pool"}
+
+    assert used <= set(pools(load_settings(CONFIG)))
+    for name in deliveries(shipped):
+        assert shipped["dags"][f"deliver_{name}"]["tasks"]["deliver"]["pool"] == f"erp_{name}"
 
 
 def test_a_task_is_named_by_its_verb_and_is_tried_again(shipped: dict[str, Any]) -> None:

@@ -39,9 +39,10 @@ def running_airflow(progress: Callable[[str], None], tmp_path_factory: pytest.Te
 
 @pytest.fixture
 def airflow(running_airflow: Site) -> Iterator[ThroughAirflow]:
-    """Airflow and the canonical API, signed in as the lead; the lines to the ERPs are whole again afterwards."""
+    """Airflow and the canonical API, signed in as the lead; the lines to the ERPs are whole again afterwards, and no company rests."""
     client = ThroughAirflow(running_airflow)
     client.lead.wait_until_listening()
     yield client
     for erp in LINES:
         running_airflow.line(erp).behave(Fault.PASS)
+    client.store("DELETE FROM outage RETURNING 1")

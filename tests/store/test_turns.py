@@ -39,7 +39,8 @@ def test_a_company_has_one_writer_and_the_second_is_told_who_until_when(store: S
 
 
 def test_no_more_companies_than_slots_are_written_to_at_once(store: Store) -> None:
-    take(store, "DE01"), take(store, "UK01", worker="worker-2")
+    take(store, "DE01")
+    take(store, "UK01", worker="worker-2")
 
     third = take(store, "FR01", worker="worker-3")
 
@@ -92,11 +93,10 @@ def test_a_turn_that_was_given_back_is_free_at_once(store: Store) -> None:
 
 
 def test_turns_are_rows_and_not_state_of_a_session(store: Store) -> None:
-    with store.pool("delivery") as pool:
-        with pool.connection() as connection:
-            connection.autocommit = True
-            assert isinstance(PostgresTurns(connection, "worker-1").take(LEGACY, Role.CONTROL, "DE01", slots=1, lease_seconds=60), Turn)
-            connection.execute("DISCARD ALL")  # as a pooler between two transactions
+    with store.pool("delivery") as pool, pool.connection() as connection:
+        connection.autocommit = True
+        assert isinstance(PostgresTurns(connection, "worker-1").take(LEGACY, Role.CONTROL, "DE01", slots=1, lease_seconds=60), Turn)
+        connection.execute("DISCARD ALL")  # as a pooler between two transactions
 
     assert isinstance(take(store, "DE01", worker="worker-2"), NoTurn)
 

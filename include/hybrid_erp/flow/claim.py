@@ -16,6 +16,11 @@ MAX_BATCH: Final = 200
 LEASE_SHARE: Final = 0.25
 
 
+def unlimited() -> bool:
+    """Nobody else takes turns."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Worker(Generic[Q]):
     """Delivers for one company of one ERP: one writer a company, whatever the kind."""
@@ -25,9 +30,11 @@ class Worker(Generic[Q]):
     claims: Claims[Q]
     delivery: Delivery
     lease_seconds: float
+    keep_turn: Callable[[], bool] = unlimited
+    """Asked before each claim: lets the company's turn run as long as the claim at least; False when the turn is another's by now."""
 
     def run(self, *, seconds: float, report: Callable[[Progress], None] = lambda progress: None) -> Progress:
-        """Work until nothing is due or the time is up.
+        """Work until nothing is due, the time is up or the turn is lost.
 
         Raises:
             ErpUnavailableError: The ERP is down or asks to wait; what was done is kept.
@@ -50,6 +57,8 @@ class Worker(Generic[Q]):
     def _work(self, queue: Q, ends: float, progress: Progress, report: Callable[[Progress], None]) -> int:
         done, limit = 0, FIRST_BATCH
         while boot_clock() < ends and progress.unavailable is None:
+            if not self.keep_turn():
+                break
             began = boot_clock()
             claims = self.claims.claim(self.erp, queue, limit=limit, lease_seconds=self.lease_seconds)
             if not claims:

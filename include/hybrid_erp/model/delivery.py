@@ -125,6 +125,22 @@ class NativeDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveredAs:
+    """What the store knows of a posting's delivery to one company of one ERP."""
+
+    document_type: DocumentType
+    state: PostingState
+    """Of the delivery; waiting, where it was never delivered here."""
+    native_id: str | None
+
+    def makes_garbage(self, draft: NativeDocument) -> bool:
+        """Whether nobody may ever post this draft: the posting is posted here as another document, or was given up by a person."""
+        if self.state is PostingState.POSTED:
+            return self.native_id is not None and self.native_id != draft.native_id
+        return self.state is PostingState.CANCELLED
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """The ERP's proof that it posted."""
 

@@ -63,9 +63,13 @@ class Outage:
     role: Role
     legal_entity: str
     began_at: datetime
+    seconds: float
+    """Since it began."""
     closed_until: datetime
     closed_seconds: float
     """Left by the store's clock; 0 when it may be asked again."""
+    rests: bool
+    """Whether it is closed, or was a moment ago: a task that waits to ask it again comes before any other."""
     failures: int
     reason: str
 

@@ -1,7 +1,8 @@
 """The bell of an ERP's deliveries: an Airflow trigger on LISTEN/NOTIFY that also looks by itself.
 
-It rings once whenever it starts to listen, at once when it is notified, then at most once a second; and every few seconds it asks the
-store whether anything is due, so that a lost notification and a retry that has become due are heard too. A bell, never a work list.
+It rings once whenever it starts to listen, at once when it is notified, then at most once in two seconds; and every few seconds it asks
+the store whether anything is due, so that a lost notification and a retry that has become due are heard too. It is silent while all that
+is due is at companies that a worker delivers to at that moment, or that rest after an outage. A bell, never a work list.
 """
 
 from __future__ import annotations
@@ -13,12 +14,19 @@ from typing import Any, Final
 import psycopg
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from hybrid_erp.adapters.store.claims import DUE
+from hybrid_erp.adapters.store.turns import ATTENDED, DUE_ELSEWHERE
 from hybrid_erp.adapters.store.waking import channel_of
+from hybrid_erp.model.delivery import Role
 from hybrid_erp.wiring.connections import STORE, conninfo
 
-QUIET_SECONDS: Final = 1.0
+#: A run that was rung for looks into the store about now: a second ring would make a run that finds nothing.
+QUIET_SECONDS: Final = 2.0
 LOOK_EVERY_SECONDS: Final = 10.0
+#: While a worker is busy or a company rests: something may have come in just as the worker ended.
+LOOK_SOON_SECONDS: Final = 2.0
+RECONNECT_SECONDS: Final = 1.0
+
+Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 
 class DeliveryBell(BaseEventTrigger):
@@ -43,19 +51,33 @@ class DeliveryBell(BaseEventTrigger):
                     await connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel_of(self.erp))))
                     yield _ring("listening")
                     while True:
-                        if await self._notified(connection):
-                            yield _ring("notified")
+                        attended = await self._attended(connection)
+                        notified = await _notified(connection, LOOK_SOON_SECONDS if attended else LOOK_EVERY_SECONDS)
+                        if await self._due(connection):
+                            yield _ring("notified" if notified else "due")
                             await asyncio.sleep(QUIET_SECONDS)
-                        elif await (await connection.execute(DUE, {"erp": self.erp})).fetchone():
-                            yield _ring("due")
             except psycopg.OperationalError as error:
-                self.log.warning("The store cannot be reached: %s. Listening again in %s s.", error, QUIET_SECONDS)
-                await asyncio.sleep(QUIET_SECONDS)
+                self.log.warning("The store cannot be reached: %s. Listening again in %s s.", error, RECONNECT_SECONDS)
+                await asyncio.sleep(RECONNECT_SECONDS)
 
-    async def _notified(self, connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> bool:
-        async for _ in connection.notifies(timeout=LOOK_EVERY_SECONDS, stop_after=1):
-            return True
-        return False
+    async def _attended(self, connection: Connection) -> list[str]:
+        """Companies that a worker delivers to, or that rest."""
+        rows = await (await connection.execute(ATTENDED, {"erp": self.erp, "role": Role.CONTROL.value})).fetchall()
+        return [row[0] for row in rows]
+
+    async def _due(self, connection: Connection) -> bool:
+        """Whether anything is due at another company."""
+        terms = {"erp": self.erp, "role": Role.CONTROL.value, "attended": await self._attended(connection)}
+        return await (await connection.execute(DUE_ELSEWHERE, terms)).fetchone() is not None
+
+
+async def _notified(connection: Connection, seconds: float) -> bool:
+    heard = False
+    async for _ in connection.notifies(timeout=seconds, stop_after=1):
+        heard = True
+    async for _ in connection.notifies(timeout=0):  # what came with it is answered by the same ring
+        pass
+    return heard
 
 
 def _ring(why: str) -> TriggerEvent:

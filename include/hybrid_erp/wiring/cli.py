@@ -24,7 +24,8 @@ from hybrid_erp.model.audit import Seal, findings
 from hybrid_erp.model.errors import ErpUnavailableError, HybridErpError
 from hybrid_erp.operations.adopt import CrosswalkWriter, adopt_master_data
 from hybrid_erp.operations.establish import establish_ownership
-from hybrid_erp.settings import load_settings
+from hybrid_erp.settings import Settings, load_settings
+from hybrid_erp.wiring.pools import airflow_is_here, pools, pools_of_airflow, problems_of
 
 DSN_VARIABLE = "HYBRID_ERP_STORE_DSN"
 
@@ -55,7 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     command("migrate", _migrate, "Bring the store's schema up to date, under the migration role.")
     for name, run, help_text in (
         ("establish", _establish, "Write the first ownership of every configured region that has none, under the cutover role."),
-        ("check", _check, "Say what is wrong in the configuration folder."),
+        ("check", _check, "Say what is wrong in the configuration folder, and with Airflow's pools where Airflow is."),
+        ("pools", _pools, "Write the pools that Airflow needs, as JSON for `airflow pools import`."),
     ):
         added = command(name, run, help_text, store=name == "establish")
         added.add_argument("--config", type=Path, default=Path(os.environ.get("HYBRID_ERP_CONFIG", "config")))
@@ -132,10 +134,28 @@ def _adopt_company(erp: str, legal_entity: str, crosswalk: CrosswalkWriter) -> d
 
 def _check(options: argparse.Namespace) -> int:
     settings = load_settings(options.config)
-    for problem in settings.problems:
+    problems = [*map(str, settings.problems), *_problems_of_pools(settings)]
+    for problem in problems:
         print(problem)
-    print(f"{len(settings.regions)} regions and {len(settings.erps)} ERPs are in order, {len(settings.problems)} problems.")
-    return 1 if settings.problems else 0
+    print(f"{len(settings.regions)} regions and {len(settings.erps)} ERPs are in order, {len(problems)} problems.")
+    return 1 if problems else 0
+
+
+def _problems_of_pools(settings: Settings) -> list[str]:
+    if not airflow_is_here():
+        print("Airflow's pools were not looked at: no AIRFLOW_HOME here. Run this again where Airflow's settings are.", file=sys.stderr)
+        return []
+    try:
+        there = pools_of_airflow()
+    except Exception as error:  # whatever Airflow's own database layer raises
+        told = (str(error).splitlines() or ["no reason given"])[0]
+        return [f"Airflow's pools cannot be read: {type(error).__name__}: {told} Correct Airflow's settings, or run `airflow db migrate`."]
+    return list(problems_of(pools(settings), there))
+
+
+def _pools(options: argparse.Namespace) -> int:
+    print(json.dumps(pools(load_settings(options.config)), indent=2))
+    return 0
 
 
 def _cancel(options: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 import psycopg
@@ -12,7 +12,7 @@ import psycopg
 from hybrid_erp.adapters.store.claims import PostgresClaims, Queue
 from hybrid_erp.adapters.store.mappings import PostgresMappings
 from hybrid_erp.adapters.store.settlements import PostgresSettlements
-from hybrid_erp.flow.claim import Worker
+from hybrid_erp.flow.claim import Worker, unlimited
 from hybrid_erp.flow.deliver import Delivery
 from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.connections import STORE, conninfo
@@ -31,19 +31,14 @@ def store_connection(duty: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def due_queues(erp: str) -> Sequence[Queue]:
-    """Where work is due at an ERP."""
-    with store_connection("delivery") as connection:
-        return PostgresClaims(connection, worker_name()).due(erp)
-
-
 @contextmanager
-def worker(erp: str, legal_entity: str) -> Iterator[Worker[Queue]]:
-    """A worker, with its connections open until the block ends."""
+def worker(
+    erp: str, legal_entity: str, claiming: psycopg.Connection, *, keep_turn: Callable[[], bool] = unlimited
+) -> Iterator[Worker[Queue]]:
+    """A worker that claims by this connection, with its other connections open until the block ends."""
     configured = settings()
     erp_settings, name = configured.erps[erp], worker_name()
     with (
-        store_connection("delivery") as claiming,
         store_connection("delivery") as settling,  # apart: receipts are written while the next claim's transaction may be open
         closing(connector(configured, erp, legal_entity)) as writing,
         closing(connector(configured, erp, legal_entity)) as reading,
@@ -64,4 +59,4 @@ def worker(erp: str, legal_entity: str) -> Iterator[Worker[Queue]]:
             reader=reading,
             not_kept=erp_settings.not_kept,
         )
-        yield Worker(erp, legal_entity, PostgresClaims(claiming, name), delivery, erp_settings.lease_seconds)
+        yield Worker(erp, legal_entity, PostgresClaims(claiming, name), delivery, erp_settings.lease_seconds, keep_turn)

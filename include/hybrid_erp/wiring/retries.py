@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from airflow.sdk import RetryDecision, RetryPolicy
@@ -10,12 +10,15 @@ from airflow.sdk import RetryDecision, RetryPolicy
 from hybrid_erp.model.errors import ErpUnavailableError, NotReplayableError, WrongSystemError
 
 FIRST_WAIT_SECONDS: Final = 5.0
-LONGEST_WAIT_SECONDS: Final = 60.0
 GROWTH: Final = 1.6
+#: A run does not stay open for a longer pause: the store remembers it, and a new run begins when it is over.
+LONGEST_WAIT_SECONDS: Final = 15.0
+#: Where each try itself takes long, as with an ERP that takes requests and never answers, a run ends before its tries are used up.
+LONGEST_RUN_SECONDS: Final = 45.0
 
 
 class ErpRetryPolicy(RetryPolicy):
-    """An ERP that is down is tried again, when it asked to be if it did. What stays wrong is not. A refused posting never gets here."""
+    """An ERP that is down is tried again, a few times in a run. What stays wrong is not. A refused posting never gets here."""
 
     def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Any = None) -> RetryDecision:
         """What to do after a try has failed; Airflow writes the reason to the task's log."""
@@ -24,11 +27,13 @@ class ErpRetryPolicy(RetryPolicy):
         if not isinstance(exception, ErpUnavailableError):
             return RetryDecision.default()
         if try_number > max_tries:
-            return RetryDecision(reason="This was the last try of this run; the next run goes on as soon as the bell rings.")
-        seconds, asked = wait_seconds(try_number), exception.retry_after_seconds
-        why = "" if asked is None else "The ERP asks for it: "
-        reason = f"{why}next try in {asked or seconds:.0f} s, {max_tries - try_number + 1} more in this run."
-        return RetryDecision.retry(timedelta(seconds=asked or seconds), reason=reason)
+            return RetryDecision(reason="This was the last try of this run; a new run begins by itself when the pause is over.")
+        seconds = max(wait_seconds(try_number), exception.retry_after_seconds or 0.0)
+        if seconds > LONGEST_WAIT_SECONDS:
+            return RetryDecision.fail(reason=f"The pause lasts {seconds:.0f} s more; a new run begins by itself when it is over.")
+        if _run_seconds(context) > LONGEST_RUN_SECONDS:
+            return RetryDecision.fail(reason="This run has tried for long enough; a new run begins by itself when the pause is over.")
+        return RetryDecision.retry(timedelta(seconds=seconds), reason=f"next try in {seconds:.0f} s, {_more(max_tries - try_number + 1)}.")
 
     def serialize(self) -> dict[str, Any]:
         """It has no settings."""
@@ -41,5 +46,14 @@ class ErpRetryPolicy(RetryPolicy):
 
 
 def wait_seconds(try_number: int) -> float:
-    """How long a task waits after this try of an ERP that is down: 5, 8, 13 ... seconds, up to a minute."""
+    """How long a task waits after this try of an ERP that is down: 5, 8, 13 seconds, never more than 15."""
     return min(FIRST_WAIT_SECONDS * GROWTH ** (try_number - 1), LONGEST_WAIT_SECONDS)
+
+
+def _run_seconds(context: Any) -> float:
+    run = (context or {}).get("dag_run")
+    return 0.0 if run is None or run.start_date is None else (datetime.now(UTC) - run.start_date).total_seconds()
+
+
+def _more(tries: int) -> str:
+    return "the last one in this run" if tries == 1 else f"{tries} more in this run"

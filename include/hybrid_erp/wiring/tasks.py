@@ -4,74 +4,113 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from contextlib import closing
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from hybrid_erp.adapters.store.audit import PostgresAudit
+from hybrid_erp.adapters.store.claims import PostgresClaims
 from hybrid_erp.adapters.store.dead_letters import PostgresDeadLetters
+from hybrid_erp.adapters.store.outages import PostgresOutages
+from hybrid_erp.adapters.store.turns import PostgresTurns
 from hybrid_erp.adapters.store.waking import channel_of
 from hybrid_erp.flow.deliver import Progress
+from hybrid_erp.model.delivery import Role
 from hybrid_erp.model.errors import ErpUnavailableError, NotReplayableError, WrongSystemError
-from hybrid_erp.operations.look_again import look_again
+from hybrid_erp.model.limits import NoTurn
 from hybrid_erp.operations.replay import ReplayRequest, replay
 from hybrid_erp.wiring.configuration import settings
-from hybrid_erp.wiring.connectors import connector
-from hybrid_erp.wiring.delivery import due_queues, store_connection, worker
+from hybrid_erp.wiring.delivery import store_connection, worker, worker_name
+from hybrid_erp.wiring.limits import CompanyTurn, in_turn
 
 log: Final = logging.getLogger(__name__)
 
 
 def survey_and_deliver(erp: str, *, little: int, seconds: float) -> list[str]:
-    """Deliver each company's postings here if they are few; name the companies that need a task of their own."""
-    due: Counter[str] = Counter()
-    for queue in due_queues(erp):
-        due[queue.legal_entity] += queue.postings
-    if not due:
+    """Deliver each company's postings here if they are few; name the companies that need a task of their own.
+
+    Left alone, and told in the log, are companies whose turn another worker has, and those that rest after an outage. One that has not
+    answered before is asked last, so that it holds up no sibling.
+    """
+    seen = _survey(erp)
+    if not seen.due:
         log.info("Nothing is due at %s.", erp)
-    others = [legal_entity for legal_entity, postings in due.items() if postings > little]
-    for legal_entity in sorted(set(due) - set(others)):
+    for legal_entity in sorted(set(seen.due) & set(seen.in_the_way)):
+        log.info("%d postings of %s wait: %s", seen.due[legal_entity], legal_entity, seen.in_the_way[legal_entity])
+    wanted = set(seen.due) - set(seen.in_the_way)
+    others = [legal_entity for legal_entity in wanted if seen.due[legal_entity] > little]
+    for legal_entity in sorted(wanted - set(others), key=lambda each: (each in seen.failed_before, each)):
         try:
-            deliver_company(erp, legal_entity, seconds=seconds)
+            done = deliver_company(erp, legal_entity, seconds=seconds)
         except (ErpUnavailableError, WrongSystemError) as error:
             log.warning("%s at %s: %s A `deliver` task of its own shows the retries.", legal_entity, erp, error.message)
             others.append(legal_entity)
+            continue
+        if isinstance(done, NoTurn) and not done.company_is_held:
+            others.append(legal_entity)  # it waits in Airflow's pool for a slot
+    for map_index, legal_entity in enumerate(sorted(others)):
+        log.info("`deliver` [%d] is for %s.", map_index, legal_entity)
     return sorted(others)
 
 
-def deliver_company(erp: str, legal_entity: str, *, seconds: float) -> dict[str, int]:
-    """Deliver one company's postings until nothing is due or the time is up.
+@dataclass(frozen=True, slots=True)
+class _Survey:
+    """What the store says of an ERP's companies."""
+
+    due: Mapping[str, int]
+    """Postings, by company."""
+    in_the_way: Mapping[str, str]
+    """Why a company is not touched now."""
+    failed_before: frozenset[str]
+
+
+def _survey(erp: str) -> _Survey:
+    due: Counter[str] = Counter()
+    with store_connection("delivery") as connection:
+        for queue in PostgresClaims(connection, worker_name()).due(erp):
+            due[queue.legal_entity] += queue.postings
+        holders = PostgresTurns(connection, worker_name()).holders(erp, Role.CONTROL)
+        outages = PostgresOutages(connection).known(erp, Role.CONTROL)
+    held = {each.legal_entity: f"its turn is held: {each}." for each in holders}
+    resting = {each.legal_entity: str(each) for each in outages if each.rests}
+    return _Survey(due, held | resting, frozenset(each.legal_entity for each in outages))
+
+
+def deliver_company(erp: str, legal_entity: str, *, seconds: float) -> dict[str, int] | NoTurn:
+    """Deliver one company's postings, in its turn, until nothing is due or the time is up; NoTurn if another worker does.
 
     Raises:
         ErpUnavailableError: The ERP is down; what was settled stays settled.
         WrongSystemError: It is not the configured ERP; nothing was sent.
     """
-    with worker(erp, legal_entity) as company_worker:
-        progress = company_worker.run(seconds=seconds, report=lambda progress: _report(erp, legal_entity, progress))
-    return dict(progress.settled)
+
+    def deliver(turn: CompanyTurn) -> Progress:
+        with worker(erp, legal_entity, turn.connection, keep_turn=turn.keep) as company_worker:
+            return company_worker.run(seconds=seconds, report=turn.report)
+
+    done = in_turn(erp, legal_entity, Role.CONTROL, deliver)
+    return done if isinstance(done, NoTurn) else dict(done.settled)
 
 
 def deliver_company_visibly(erp: str, legal_entity: str, *, seconds: float) -> dict[str, int]:
     """Deliver one company's postings; what Airflow's log shows of a failure is who waits and why, not the way through our code.
+
+    Where another worker has the company's turn, the task ends at once, in peace and with nothing done.
 
     Raises:
         ErpUnavailableError: As `deliver_company`.
         WrongSystemError: As `deliver_company`.
     """
     try:
-        return deliver_company(erp, legal_entity, seconds=seconds)
+        done = deliver_company(erp, legal_entity, seconds=seconds)
     except ErpUnavailableError as error:
         told = f"{legal_entity} at {erp}: {error.message} Its postings wait in the store, nothing is lost."
         raise ErpUnavailableError(told, error.retry_after_seconds) from None
     except WrongSystemError as error:
         raise WrongSystemError(f"{legal_entity} at {erp}: {error.message}") from None
-
-
-def _report(erp: str, legal_entity: str, progress: Progress) -> None:
-    counts = ", ".join(f"{count} {name}" for name, count in sorted(progress.settled.items()))
-    log.info("%s at %s so far: %s.", legal_entity, erp, counts)
+    return {} if isinstance(done, NoTurn) else done
 
 
 class ReplayConf(BaseModel):
@@ -107,37 +146,3 @@ def replay_dead_letters(conf: dict[str, Any], *, requested_by: str) -> dict[str,
         log.info("%s %s", "Would send again:" if asked.dry_run else "Sends again:", posting_id)
     log.info("%d postings%s.", len(chosen), "; a dry run, nothing was changed" if asked.dry_run else " wait again")
     return {"dry_run": asked.dry_run, "postings": len(chosen)}
-
-
-def keep_store() -> dict[str, int]:
-    """Seal the audit trail, make the next months' partitions, and count what waits for people."""
-    with store_connection("delivery") as connection:
-        seals = PostgresAudit(connection).seal()
-        for seal in seals:
-            log.info("audit seal region=%s no=%s rows=%s head=%s", seal.region, seal.seal_no, seal.row_count, seal.seal_hash.hex())
-        row = connection.execute("SELECT make_month_partitions(3)").fetchone()
-        dead = connection.execute("SELECT count(*) FROM outbox WHERE state = 'dead_lettered'").fetchone()
-    assert row is not None
-    assert dead is not None
-    return {"seals": len(seals), "partitions": int(row[0]), "dead_letters": int(dead[0])}
-
-
-def look_again_everywhere() -> dict[str, int]:
-    """Look again, at every company, for dead letters that may be in its ERP all the same; how many were found."""
-    found: dict[str, int] = {}
-    with store_connection("delivery") as connection:
-        letters = PostgresDeadLetters(connection)
-        for erp, configured in settings().erps.items():
-            for legal_entity in configured.companies:
-                if not letters.in_doubt(erp, legal_entity):
-                    continue
-                try:
-                    with closing(connector(settings(), erp, legal_entity)) as company:
-                        reopened = look_again(erp, legal_entity, company, letters, by="watch")
-                except (ErpUnavailableError, WrongSystemError) as error:
-                    log.warning("%s at %s: %s It is looked at again next time.", legal_entity, erp, error.message)
-                    continue
-                for posting_id in reopened:
-                    log.info("posting %s is at %s after all; the delivery compares and settles it", posting_id, erp)
-                found[f"{erp} {legal_entity}"] = len(reopened)
-    return found

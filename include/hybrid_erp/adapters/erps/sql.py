@@ -101,6 +101,10 @@ class SqlConnector:
         """There are no drafts: what is named was posted."""
         return False
 
+    def drafts(self) -> Sequence[NativeDocument]:
+        """There are none."""
+        return []
+
     def close(self) -> None:
         """End every session."""
         for session in self._sessions.values():

@@ -23,7 +23,9 @@ FORGOTTEN_AFTER_SECONDS: Final = 3600.0
 
 _COLUMNS: LiteralString = """
     erp, role, legal_entity, began_at, closed_until, failures, reason,
-    greatest(0, extract(epoch FROM closed_until - clock_timestamp()))::float AS closed_seconds
+    extract(epoch FROM clock_timestamp() - began_at)::float AS seconds,
+    greatest(0, extract(epoch FROM closed_until - clock_timestamp()))::float AS closed_seconds,
+    closed_until + interval '10 s' > clock_timestamp() AS rests
 """
 # Longer from failure to failure; what was posted in between makes it a new outage.
 FAILED: LiteralString = f"""

@@ -38,10 +38,11 @@ HOLDERS: LiteralString = """
     WHERE erp = %(erp)s AND role = %(role)s AND lease_until > clock_timestamp() ORDER BY legal_entity
 """
 
-# For the bell: a company whose turn is held is served by its holder, and one with an outage is left in peace.
+# For the bell: a company whose turn is held is served by its holder. One with an outage is left in peace, and then for a moment to the task
+# that waits to ask it again: two runs that try the same company would keep a third from its siblings.
 ATTENDED: LiteralString = """
     SELECT legal_entity FROM turn WHERE erp = %(erp)s AND role = %(role)s AND lease_until > clock_timestamp()
-    UNION SELECT legal_entity FROM outage WHERE erp = %(erp)s AND role = %(role)s AND closed_until > clock_timestamp()
+    UNION SELECT legal_entity FROM outage WHERE erp = %(erp)s AND role = %(role)s AND closed_until + interval '10 s' > clock_timestamp()
 """
 DUE_ELSEWHERE: LiteralString = f"SELECT FROM ({DUE}) AS due WHERE legal_entity <> ALL(%(attended)s) LIMIT 1"
 

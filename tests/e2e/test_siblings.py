@@ -1,0 +1,58 @@
+"""One company of an ERP that cannot be used: its siblings are served as ever, and it is left in peace as long as it asks for."""
+
+from __future__ import annotations
+
+import time
+
+from sandbox.fault_proxy import Fault
+from tests.builders import a_journal_entry
+from tests.e2e.through_airflow import ThroughAirflow, wait_for
+
+ERP, DOWN, SIBLING = "tryton-apac", "AU01", "SG01"
+PATH = "/tryton_au01/"  # what every request to the company's database contains
+RUNS = f"/dags/deliver_{ERP}/dagRuns?limit=1000"
+OUTAGE = "SELECT failures, reason FROM outage WHERE erp = %s AND legal_entity = %s"
+TURN = "SELECT 1 FROM turn WHERE erp = %s AND legal_entity = %s"
+RETRY_AFTER_SECONDS = 600
+
+
+def test_a_sibling_of_a_company_that_never_answers_is_served_within_seconds(airflow: ThroughAirflow) -> None:
+    airflow.wait_until_settled(airflow.accept(a_journal_entry(DOWN), a_journal_entry(SIBLING)))
+    airflow.site.line("tryton").behave(Fault.BLACK_HOLE, matching=PATH)
+    stuck = airflow.accept(*(a_journal_entry(DOWN) for _ in range(3)))
+    wait_for(
+        lambda: airflow.store("SELECT 1 FROM turn WHERE erp = %s AND legal_entity = %s", (ERP, DOWN)), "the silent company to be asked"
+    )
+
+    waited = airflow.wait_until_settled(airflow.accept(a_journal_entry(SIBLING)), timeout=15)
+    wait_for(lambda: airflow.deliveries(ERP, state="up_for_retry"), "the retry of the silent company to show", timeout=40)
+    again = airflow.wait_until_settled(airflow.accept(a_journal_entry(SIBLING)), timeout=15)
+
+    assert max(waited, again) < 15
+    assert airflow.states(stuck) == {"waiting": len(stuck)}
+    airflow.site.line("tryton").behave(Fault.PASS)
+    airflow.wait_until_settled(stuck, timeout=120)
+    assert airflow.states(stuck) == {"posted": len(stuck)}
+    assert airflow.store(OUTAGE, (ERP, DOWN)) == []
+
+
+def test_a_company_that_asks_for_ten_minutes_gets_them_and_no_run_waits_for_it(airflow: ThroughAirflow) -> None:
+    earlier, line = airflow.runs_so_far(ERP), airflow.site.line("tryton")
+    line.behave(Fault.ANSWER, matching=PATH, status=429, retry_after_seconds=RETRY_AFTER_SECONDS)
+    stuck = airflow.accept(a_journal_entry(DOWN))
+    (failed,) = wait_for(lambda: airflow.deliveries(ERP, state="failed", but=earlier), "the run to end")
+    asked = line.counted()[Fault.ANSWER]
+    log = airflow.log(failed["dag_id"], failed["dag_run_id"], "deliver", map_index=failed["map_index"])
+
+    began = time.monotonic()
+    while time.monotonic() < began + 25:  # two and a half looks of the bell, with the sibling's runs among them
+        airflow.wait_until_settled(airflow.accept(a_journal_entry(SIBLING)), timeout=15)
+
+    assert "a new run begins by itself" in log
+    assert line.counted()[Fault.ANSWER] == asked, "nobody asks it before its time"
+    assert airflow.states(stuck) == {"waiting": 1}
+    ((failures, reason),) = airflow.store(OUTAGE, (ERP, DOWN))
+    assert (failures, "429" in reason) == (1, True)
+    runs = [run for run in airflow.lead.airflow("GET", RUNS)["dag_runs"] if run["dag_run_id"] not in earlier]
+    survey = next(run for run in reversed(runs) if run["state"] == "success")
+    assert "is unavailable since" in airflow.log(f"deliver_{ERP}", survey["dag_run_id"], "survey")
