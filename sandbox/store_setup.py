@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sandbox.site import Site
 
 DATABASE = "hybrid_erp"
-DUTIES = ("intake", "delivery", "cutover", "reader")
+DUTIES = ("intake", "delivery", "cutover", "reader", "capture")
 
 
 def prepare_store(site: Site) -> None:

@@ -16,7 +16,7 @@ from tests.builders import a_journal_entry, a_project
 from tests.stores import CLOUD, LEGACY, TEMPLATE, Store
 
 KEY = "project:P-1"
-DUTIES = ("intake", "delivery", "cutover", "reader")
+DUTIES = ("intake", "delivery", "cutover", "reader", "capture")
 
 TABLES = (
     "posting_key",
@@ -35,6 +35,8 @@ TABLES = (
     "mapping_in_force",
     "dual_run_boundary",
     "dual_run_contained",
+    "native_document",
+    "capture_cursor",
 )
 MAY_INSERT: dict[str, set[str]] = {
     "intake": {"posting_key", "posting", "document", "outbox", "dependency", "audit"},
@@ -42,7 +44,9 @@ MAY_INSERT: dict[str, set[str]] = {
     "cutover": {"audit", "dual_run_boundary", "dual_run_contained"},
     "reader": set(),
 }
+MAY_INSERT["capture"] = MAY_INSERT["intake"] | MAY_INSERT["delivery"] | {"native_document", "capture_cursor"}
 MAY_UPDATE: dict[str, set[str]] = {"intake": set(), "delivery": {"delivery", "crosswalk"}, "cutover": set(), "reader": set()}
+MAY_UPDATE["capture"] = MAY_UPDATE["delivery"] | {"native_document", "capture_cursor"}
 
 
 @pytest.mark.parametrize("duty", DUTIES)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from airflow.sdk import Connection
 
-STORE: Final = {duty: f"hybrid_erp_{duty}" for duty in ("intake", "delivery", "cutover", "reader")}
+STORE: Final = {duty: f"hybrid_erp_{duty}" for duty in ("intake", "delivery", "cutover", "reader", "capture")}
 
 
 def connection(conn_id: str) -> Connection:

@@ -74,8 +74,8 @@ POSTED: LiteralString = """
             native_number = excluded.native_number, legal_number = excluded.legal_number, posting_id = excluded.posting_id,
             recorded_at = clock_timestamp()
     ), copied AS (
-        INSERT INTO outbox (posting_id, legal_entity, destination, accepted_on, seq, region, kind, document_type, period, routing_key, lane,
-                            role)
+        INSERT INTO outbox (posting_id, legal_entity, destination, accepted_on, seq, region, kind, document_type, period, routing_key,
+                            lane, role)
         SELECT o.posting_id, o.legal_entity, owned.candidate, o.accepted_on, settled.settle_position, o.region, o.kind, o.document_type,
                coalesce(to_char(g.accounting_on, 'YYYY-MM'), o.period), o.routing_key, owned.candidate || '/' || o.lane, 'candidate'
         FROM settled JOIN given g USING (posting_id)
@@ -95,8 +95,8 @@ POSTED: LiteralString = """
     ), noted AS (
         INSERT INTO audit (region, actor, action, posting_id, legal_entity, erp, correlation_id, details)
         SELECT g.region, %(worker)s, 'posted', g.posting_id, g.legal_entity, %(erp)s, g.correlation_id,
-               jsonb_build_object('role', settled.role, 'native_id', g.native_id, 'native_number', g.native_number, 'legal_number', g.legal_number,
-                                  'accounting_on', g.accounting_on, 'content_hash', g.content_hash)
+               jsonb_build_object('role', settled.role, 'native_id', g.native_id, 'native_number', g.native_number,
+                                  'legal_number', g.legal_number, 'accounting_on', g.accounting_on, 'content_hash', g.content_hash)
         FROM given g JOIN settled USING (posting_id)
     )
     SELECT posting_id FROM settled WHERE set_config('synchronous_commit', 'off', true) = 'off'

@@ -54,10 +54,79 @@ CREATE TABLE dual_run_contained (
 );
 """
 
+# What a control has posted and nobody has copied, of the entities of the share.
+LACKING = """
+CREATE VIEW lacking_copy AS
+SELECT w.ownership_id, o.posting_id, o.legal_entity, owned.candidate, o.accepted_on, d.settle_position, o.region, o.kind, o.document_type,
+       coalesce(to_char(d.accounting_on, 'YYYY-MM'), o.period) AS period, o.routing_key, owned.candidate || '/' || o.lane AS lane
+FROM ownership w
+JOIN outbox o ON o.region = w.region AND o.kind = w.kind AND o.role = 'control' AND o.state = 'posted' AND o.kind <> 'reference'
+JOIN delivery d ON d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id AND d.legal_entity = o.legal_entity
+                AND d.state = 'posted' AND d.role = 'control'
+JOIN LATERAL (SELECT owner, candidate FROM ownership_period p WHERE p.ownership_id = w.ownership_id
+              AND p.from_period <= coalesce(to_char(d.accounting_on, 'YYYY-MM'), o.period,
+                                            to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM'))
+              ORDER BY from_period DESC LIMIT 1) owned ON owned.owner = d.erp AND owned.candidate IS NOT NULL
+JOIN dual_run_boundary b ON b.legal_entity = o.legal_entity AND b.candidate = owned.candidate AND d.settle_position > b.settle_position
+WHERE share_place(coalesce(o.routing_key, o.posting_id::text)) < w.candidate_share
+  AND NOT EXISTS (SELECT FROM dual_run_contained c WHERE c.legal_entity = o.legal_entity AND c.candidate = owned.candidate
+                  AND c.posting_id = o.posting_id)
+  AND NOT EXISTS (SELECT FROM delivery there WHERE there.accepted_on = o.accepted_on AND there.posting_id = o.posting_id
+                  AND there.legal_entity = o.legal_entity AND there.erp = owned.candidate AND there.state = 'posted')
+  AND NOT EXISTS (SELECT FROM outbox copy WHERE copy.posting_id = o.posting_id AND copy.legal_entity = o.legal_entity
+                  AND copy.destination = owned.candidate);
+"""
+
+# Documents that people made in an ERP, and what became of each. A document of ours, or one that the ERP derived, has no row.
+CAPTURE = """
+CREATE TABLE native_document (
+    erp           text NOT NULL,
+    legal_entity  text NOT NULL,
+    native_id     text NOT NULL,
+    treatment     text NOT NULL CHECK (treatment IN ('captured', 'flagged', 'left', 'draft')),
+    reason        text NOT NULL,
+    posting_id    uuid,
+    number        text NOT NULL,
+    document_type text,
+    accounting_on date NOT NULL,
+    booking_hash  text NOT NULL,
+    entered_by    text,
+    seen_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    altered_at    timestamptz,
+    deleted_at    timestamptz,
+    PRIMARY KEY (erp, legal_entity, native_id),
+    CHECK ((treatment = 'captured') = (posting_id IS NOT NULL))
+);
+COMMENT ON COLUMN native_document.altered_at IS 'When it was seen to differ from what had been captured.';
+CREATE INDEX crosswalk_native ON crosswalk (erp, legal_entity, native_id);
+CREATE TABLE capture_cursor (
+    erp          text NOT NULL,
+    legal_entity text NOT NULL,
+    cursor       text NOT NULL,
+    read_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (erp, legal_entity)
+);
+"""
+
+# What comes out of an ERP's books is taken in and is settled at once: the rights of both duties.
+ROLE = """
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'hybrid_erp_capture') THEN
+        BEGIN
+            CREATE ROLE hybrid_erp_capture NOLOGIN;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+        END;
+    END IF;
+END $$;
+GRANT hybrid_erp_intake, hybrid_erp_delivery TO hybrid_erp_capture;
+"""
+
 MOVES = """
 -- The ownership rows of a region that a change is about; raises where one is missing.
 CREATE FUNCTION ownership_ids(p_region text, p_kinds text[]) RETURNS integer[] LANGUAGE plpgsql STABLE AS $$
-DECLARE ids integer[] := (SELECT array_agg(ownership_id ORDER BY ownership_id) FROM ownership WHERE region = p_region AND kind = ANY(p_kinds));
+DECLARE ids integer[] := (SELECT array_agg(ownership_id ORDER BY ownership_id) FROM ownership
+                          WHERE region = p_region AND kind = ANY(p_kinds));
 BEGIN
     IF coalesce(cardinality(ids), 0) <> cardinality(p_kinds) THEN
         RAISE EXCEPTION 'region % has no ownership of %', p_region, array_to_string(p_kinds, ', ') USING ERRCODE = 'no_data_found';
@@ -90,8 +159,9 @@ DECLARE
                      SELECT FROM dual_run_boundary b WHERE b.legal_entity = each AND b.candidate = p_candidate));
 BEGIN
     PERFORM lock_ownership(ids);
-    IF EXISTS (SELECT FROM ownership WHERE ownership_id = ANY(ids) AND (phase NOT IN ('legacy_only', 'cloud_only') OR cutover_id IS NOT NULL))
-    THEN RAISE EXCEPTION 'region % moves already', p_region USING ERRCODE = 'object_not_in_prerequisite_state'; END IF;
+    IF EXISTS (SELECT FROM ownership WHERE ownership_id = ANY(ids)
+               AND (phase NOT IN ('legacy_only', 'cloud_only') OR cutover_id IS NOT NULL)) THEN
+        RAISE EXCEPTION 'region % moves already', p_region USING ERRCODE = 'object_not_in_prerequisite_state'; END IF;
     IF lacking IS NOT NULL THEN
         RAISE EXCEPTION '% is not loaded into %', lacking, p_candidate USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
@@ -130,32 +200,20 @@ BEGIN
     VALUES (p_region, p_by, 'share_raised', jsonb_build_object('kinds', p_kinds, 'share', p_share, 'reason', p_reason));
 END $$;
 
--- Writes the copies of what the entities of the share booked before it was raised, in the order of the control, and opens them. A settlement
--- reads the share under the lock's shared side (PROTOCOL C1): whatever it did not copy was committed before the raise, and is seen here.
--- The lock is taken for the opening alone, so that a long fill delays no claim.
+-- Writes the copies of what the entities of the share booked before it was raised, in the control's order, and opens them. A
+-- settlement reads the share under the lock's shared side (PROTOCOL C1): what it did not copy was committed before the raise, and is seen
+-- here. The lock is taken for the opening alone, so that a long fill delays no claim.
 CREATE FUNCTION fill_share(p_region text, p_kinds text[]) RETURNS bigint LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     ids integer[] := ownership_ids(p_region, p_kinds);
     written bigint;
 BEGIN
-    INSERT INTO outbox (posting_id, legal_entity, destination, accepted_on, seq, region, kind, document_type, period, routing_key, lane, role)
-    SELECT o.posting_id, o.legal_entity, owned.candidate, o.accepted_on, d.settle_position, o.region, o.kind, o.document_type,
-           coalesce(to_char(d.accounting_on, 'YYYY-MM'), o.period), o.routing_key, owned.candidate || '/' || o.lane, 'candidate'
-    FROM ownership w
-    JOIN outbox o ON o.region = w.region AND o.kind = w.kind AND o.role = 'control' AND o.state = 'posted'
-    JOIN delivery d ON d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id AND d.legal_entity = o.legal_entity
-                    AND d.state = 'posted' AND d.role = 'control'
-    JOIN LATERAL (SELECT owner, candidate FROM ownership_period p WHERE p.ownership_id = w.ownership_id
-                  AND p.from_period <= coalesce(to_char(d.accounting_on, 'YYYY-MM'), o.period,
-                                                to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM'))
-                  ORDER BY from_period DESC LIMIT 1) owned ON owned.owner = d.erp AND owned.candidate IS NOT NULL
-    JOIN dual_run_boundary b ON b.legal_entity = o.legal_entity AND b.candidate = owned.candidate AND d.settle_position > b.settle_position
-    WHERE w.ownership_id = ANY(ids) AND share_place(coalesce(o.routing_key, o.posting_id::text)) < w.candidate_share
-      AND NOT EXISTS (SELECT FROM dual_run_contained c WHERE c.legal_entity = o.legal_entity AND c.candidate = owned.candidate
-                      AND c.posting_id = o.posting_id)
-      AND NOT EXISTS (SELECT FROM delivery there WHERE there.accepted_on = o.accepted_on AND there.posting_id = o.posting_id
-                      AND there.legal_entity = o.legal_entity AND there.erp = owned.candidate AND there.state = 'posted')
+    INSERT INTO outbox (posting_id, legal_entity, destination, accepted_on, seq, region, kind, document_type, period, routing_key,
+                        lane, role)
+    SELECT posting_id, legal_entity, candidate, accepted_on, settle_position, region, kind, document_type, period, routing_key,
+           lane, 'candidate'
+    FROM lacking_copy WHERE ownership_id = ANY(ids)
     ON CONFLICT (posting_id, legal_entity, destination) DO NOTHING;
     GET DIAGNOSTICS written = ROW_COUNT;
     PERFORM lock_ownership(ids);
@@ -200,6 +258,9 @@ REVOKE ALL ON FUNCTION shadow_reference, start_dual_run, raise_share, fill_share
 RIGHTS = """
 GRANT SELECT ON dual_run_boundary, dual_run_contained TO hybrid_erp_intake, hybrid_erp_delivery, hybrid_erp_cutover, hybrid_erp_reader;
 GRANT INSERT ON dual_run_boundary, dual_run_contained TO hybrid_erp_cutover;
+GRANT SELECT ON lacking_copy, native_document, capture_cursor TO hybrid_erp_capture, hybrid_erp_delivery, hybrid_erp_cutover,
+    hybrid_erp_reader, hybrid_erp_intake;
+GRANT INSERT, UPDATE ON native_document, capture_cursor TO hybrid_erp_capture;
 GRANT INSERT ON outbox TO hybrid_erp_delivery;
 GRANT EXECUTE ON FUNCTION shadow_reference, start_dual_run, raise_share, fill_share, end_dual_run TO hybrid_erp_cutover;
 """
@@ -207,5 +268,5 @@ GRANT EXECUTE ON FUNCTION shadow_reference, start_dual_run, raise_share, fill_sh
 
 def upgrade() -> None:
     """Make everything."""
-    for statements in (COPIES, SHARE, BOUNDARY, MOVES, RIGHTS):
+    for statements in (COPIES, SHARE, BOUNDARY, LACKING, CAPTURE, ROLE, MOVES, RIGHTS):
         op.get_bind().exec_driver_sql(statements.replace("%", "%%"))
