@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import psycopg
 
 from hybrid_erp.model.delivery import ErpIdentity, Role
 from hybrid_erp.model.errors import ConfigurationError
-from hybrid_erp.model.mapping import Mapping
-from hybrid_erp.ports import ErpConnector
+from hybrid_erp.model.mapping import Mapping as AccountMapping
+from hybrid_erp.ports import BooksReader, ErpConnector
 from hybrid_erp.settings import CompanySettings, ErpSettings, Settings
 from hybrid_erp.wiring.configuration import config_folder
 from hybrid_erp.wiring.connections import connection, conninfo
@@ -24,7 +25,7 @@ class Company:
     erp: ErpSettings
     settings: CompanySettings
     legal_entity: str
-    mapping: Mapping
+    mapping: AccountMapping
     expected: ErpIdentity
 
     def connection_id(self, role: Role) -> str:
@@ -38,14 +39,34 @@ def connector(settings: Settings, erp: str, legal_entity: str) -> ErpConnector:
     Raises:
         ConfigurationError: No dialect of this name.
     """
+    return _speaking(DIALECTS, settings, erp)(_company(settings, erp, legal_entity))
+
+
+def books_reader(settings: Settings, erp: str, legal_entity: str) -> BooksReader:
+    """The reader of the books of one company of one ERP. Opens nothing yet: the first call does.
+
+    Raises:
+        ConfigurationError: No dialect of this name, or its pack does not say how the books are read.
+    """
+    return _speaking(BOOKS, settings, erp)(_company(settings, erp, legal_entity))
+
+
+D = TypeVar("D")
+
+
+def _speaking(dialects: Mapping[str, D], settings: Settings, erp: str) -> D:
+    name = settings.erps[erp].dialect
+    if name not in dialects:
+        raise ConfigurationError(f"{erp} speaks the dialect {name!r}; known are {', '.join(dialects)}.")
+    return dialects[name]
+
+
+def _company(settings: Settings, erp: str, legal_entity: str) -> Company:
     configured = settings.erps[erp]
     company = configured.companies[legal_entity]
     functional_currency = settings.legal_entity(legal_entity).functional_currency
     expected = ErpIdentity(company.database, company.company, functional_currency, version="")
-    dialect = DIALECTS.get(configured.dialect)
-    if dialect is None:
-        raise ConfigurationError(f"{erp} speaks the dialect {configured.dialect!r}; known are {', '.join(DIALECTS)}.")
-    return dialect(Company(erp, configured, company, legal_entity, settings.mappings[erp], expected))
+    return Company(erp, configured, company, legal_entity, settings.mappings[erp], expected)
 
 
 def _sql(company: Company) -> ErpConnector:
@@ -57,6 +78,17 @@ def _sql(company: Company) -> ErpConnector:
 
     pack = load_pack(config_folder() / "packs" / str(company.erp.pack))
     return SqlConnector(connect, pack, company.mapping, legal_entity=company.legal_entity, expected=company.expected)
+
+
+def _sql_books(company: Company) -> BooksReader:
+    from hybrid_erp.adapters.erps.sql_books import SqlBooksReader
+    from hybrid_erp.adapters.erps.sql_pack import load_pack
+
+    def connect() -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(**conninfo(company.connection_id(Role.CONTROL)), autocommit=True)
+
+    pack = load_pack(config_folder() / "packs" / str(company.erp.pack))
+    return SqlBooksReader(connect, pack, company.mapping, legal_entity=company.legal_entity, expected=company.expected)
 
 
 def _tryton(company: Company) -> ErpConnector:
@@ -78,3 +110,4 @@ def _tryton(company: Company) -> ErpConnector:
 
 
 DIALECTS: dict[str, Callable[[Company], ErpConnector]] = {"sql": _sql, "tryton": _tryton}
+BOOKS: dict[str, Callable[[Company], BooksReader]] = {"sql": _sql_books}

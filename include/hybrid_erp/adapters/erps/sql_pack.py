@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
@@ -40,6 +41,53 @@ class Operation(_PackModel):
         return self
 
 
+class PeriodRun(_PackModel):
+    """By what a periodic run's entries are known; any of these is enough. Patterns are those of SQL's LIKE."""
+
+    native_types: frozenset[str] = Field(default=frozenset(), description="The ERP's own types of entries.")
+    numbers: tuple[str, ...] = Field(default=(), description="Patterns of the entry's number.")
+    texts: tuple[str, ...] = Field(default=(), description="Patterns of its description.")
+
+
+class Books(_PackModel):
+    """How the books are read: one statement for each question. What each takes and answers is said in pack.yaml."""
+
+    functions: tuple[str, ...] = Field(default=(), description="Made once in a session that reads.")
+    period_runs: dict[str, PeriodRun] = Field(default_factory=dict)
+    chart: Statement
+    movements: Statement
+    open_receivables: Statement
+    customers: Statement
+    open_on: Statement
+    projects: Statement
+    unbilled_time: Statement
+    series: Statement
+    document_totals: Statement
+    cursor: Statement
+    changes: Statement
+    days: Statement
+    entries_on: Statement
+    entries: Statement
+
+    @model_validator(mode="after")
+    def statements_name_their_parameters(self) -> Self:
+        """Each takes what it is asked with."""
+        for name, parameters in _BOOKS_PARAMETERS.items():
+            for parameter in parameters:
+                if f"%({parameter})s" not in getattr(self, name):
+                    raise ValueError(f"the statement {name} does not take %({parameter})s")
+        return self
+
+
+_BOOKS_PARAMETERS: Final = {
+    "open_on": ("day",),
+    "changes": ("after", "limit", "thorough"),
+    "days": ("account", "period"),
+    "entries_on": ("account", "day"),
+    "entries": ("ids",),
+}
+
+
 class SqlPack(_PackModel):
     """The descriptor `pack.yaml`, with the text of the functions that it names."""
 
@@ -55,7 +103,9 @@ class SqlPack(_PackModel):
     documents: Annotated[dict[DocumentType, str], Field(min_length=1)]
     failures: dict[SqlState, FailureClass] = Field(default_factory=dict)
     raised_by: dict[str, FailureClass] = Field(default_factory=dict)
+    books: Books | None = Field(default=None, description="Needed where a region leaves or joins the ERP.")
     _function_text: str = PrivateAttr(default="")
+    _books_text: str = PrivateAttr(default="")
 
     @model_validator(mode="after")
     def every_document_has_an_operation(self) -> Self:
@@ -68,6 +118,12 @@ class SqlPack(_PackModel):
     def function_text(self) -> str:
         """The functions to make once a session; empty if there are none."""
         return self._function_text
+
+    def for_reading(self) -> SqlPack:
+        """The same pack, with the functions of a session that reads the books in place of one that posts."""
+        pack = self.model_copy()
+        pack._function_text = self._books_text
+        return pack
 
     @property
     def sign(self) -> int:
@@ -96,11 +152,16 @@ def load_pack(folder: Path) -> SqlPack:
     descriptor = folder / "pack.yaml"
     try:
         pack = SqlPack.model_validate(yaml.safe_load(descriptor.read_text(encoding="utf-8")))
-        texts = [(folder / "functions" / name).read_text(encoding="utf-8") for name in pack.functions]
+        text = _text_of(folder, pack.functions)
+        books_text = _text_of(folder, pack.books.functions) if pack.books else ""
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigurationError(f"{descriptor.parent.name}/pack.yaml: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"The SQL pack {folder.name} cannot be read: {str(error).splitlines()[0]}.") from error
-    pack._function_text = "\n".join(texts)
+    pack._function_text, pack._books_text = text, books_text
     return pack
+
+
+def _text_of(folder: Path, names: Sequence[str]) -> str:
+    return "\n".join((folder / "functions" / name).read_text(encoding="utf-8") for name in names)

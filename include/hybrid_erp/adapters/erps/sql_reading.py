@@ -17,7 +17,7 @@ from hybrid_erp.model.mapping import Mapping
 def native_documents(rows: Iterable[dict[str, Any]], *, legal_entity: str, pack: SqlPack, mapping: Mapping) -> Iterator[NativeDocument]:
     """The documents that bear a key of ours; what people made in the ERP is none of them."""
     for row in rows:
-        if (posting_id := _posting_id(row["key"])) is not None:
+        if (posting_id := posting_id_of(row["key"])) is not None:
             yield NativeDocument(
                 posting_id=posting_id,
                 content_hash=row.get("content_hash") or "",
@@ -25,18 +25,20 @@ def native_documents(rows: Iterable[dict[str, Any]], *, legal_entity: str, pack:
                 native_number=row.get("native_number"),
                 posted=row["posted"],
                 legal_number=row.get("legal_number"),
-                booking=_booking(row, legal_entity, pack, mapping) if "lines" in row else None,
+                booking=booking_of(row, legal_entity, pack, mapping) if "lines" in row else None,
             )
 
 
-def _posting_id(key: str | None) -> UUID | None:
+def posting_id_of(key: str | None) -> UUID | None:
+    """A key of ours; None for a word that people have entered."""
     try:
         return UUID(key or "")
     except ValueError:
         return None
 
 
-def _booking(row: dict[str, Any], legal_entity: str, pack: SqlPack, mapping: Mapping) -> Booking:
+def booking_of(row: dict[str, Any], legal_entity: str, pack: SqlPack, mapping: Mapping) -> Booking:
+    """What a document books, in canonical accounts and sign."""
     return Booking(
         legal_entity=legal_entity,
         accounting_on=date.fromisoformat(row["accounting_on"]),
@@ -59,4 +61,5 @@ def _line(line: dict[str, Any], legal_entity: str, pack: SqlPack, mapping: Mappi
         party=line.get("party"),
         tax_code=(mapping.canonical_tax_code(tax_code, legal_entity=legal_entity) or f"{tax_code} of the ERP") if tax_code else None,
         tax_base=pack.sign * Decimal(line["tax_base"]) if tax_code and line.get("tax_base") is not None else None,
+        description=line.get("description") or "",
     )
