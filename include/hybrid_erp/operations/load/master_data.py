@@ -6,8 +6,9 @@ A document that the load makes of these never takes the business key: the source
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from hybrid_erp.model.books import CustomerFigures, ProjectFigures, TaskFigures,
 from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.errors import RefusedEventError
 from hybrid_erp.model.load import Gap, GapClass, KnownToStore, LoadItem, Named, words
+from hybrid_erp.model.money import ZERO
 from hybrid_erp.operations.load.opening import prefix
 from hybrid_erp.operations.load.terms import LoadTerms
 
@@ -139,13 +141,13 @@ class MasterDataLoad:
             "rate": format(entry.rate, "f") if entry.rate is not None else None,
             "description": entry.text[:200],
         }
-        self._make((DocumentType.TIME_ENTRY, entry.native_id), data)
+        self._make((DocumentType.TIME_ENTRY, entry.native_id), data, hours=entry.hours)
 
     def _is_settled(self, named: Named) -> bool:
         """Whether nothing has to be made: the store's own document goes there, or the cloud ERP holds it."""
         return named in self.known.postings or named in self.known.at_cloud
 
-    def _make(self, named: Named, data: dict[str, Any], *, blocks: bool = False) -> None:
+    def _make(self, named: Named, data: dict[str, Any], *, hours: Decimal = ZERO, blocks: bool = False) -> None:
         document_type, number = named
         if document_type in self.terms.not_kept:
             return
@@ -155,7 +157,7 @@ class MasterDataLoad:
         except RefusedEventError as refusal:
             self._gap(GapClass.REFUSED, f"{document_type.replace('_', ' ')} {number}", refusal.message, blocks=blocks)
         else:
-            self.found.items.append(item)
+            self.found.items.append(replace(item, amount=hours))
 
     def _copy_rest(self, document_type: DocumentType) -> None:
         """What the store knows of the type, in the state that it has now."""
