@@ -25,63 +25,17 @@ the ERP first.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from airflow.sdk import get_parsing_context
 
-import pendulum
-from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, AssetWatcher, CronTriggerTimetable, get_parsing_context, task
-
-from hybrid_erp.wiring.bell import DeliveryBell
+from hybrid_erp.model.delivery import Role
 from hybrid_erp.wiring.configuration import settings
-from hybrid_erp.wiring.pools import pool_of
-from hybrid_erp.wiring.retries import ErpRetryPolicy
-
-SECONDS_OF_WORK = 25
-LITTLE = 100
-# One that delivers, one that tries again, and one that serves the companies beside them.
-RUNS_AT_ONCE = 3
-
-
-def delivery_dag(erp: str, lease_seconds: int) -> DAG:
-    """The way of one ERP's postings."""
-    bell = Asset(f"hybrid-erp://due/{erp}", watchers=[AssetWatcher(name=f"bell_{erp}", trigger=DeliveryBell(erp))])
-    with DAG(
-        dag_id=f"deliver_{erp}",
-        schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("*/10 * * * *", timezone="UTC"), assets=[bell]),
-        start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
-        catchup=False,
-        max_active_runs=RUNS_AT_ONCE,
-        doc_md=__doc__,
-        tags=["hybrid-erp", "deliver", erp],
-    ) as built:
-
-        @task(retries=3, retry_delay=timedelta(seconds=3))
-        def survey(erp: str) -> list[str]:
-            """Deliver what is little; name the companies that need a task of their own."""
-            from hybrid_erp.wiring.tasks import survey_and_deliver
-
-            return survey_and_deliver(erp, little=LITTLE, seconds=SECONDS_OF_WORK)
-
-        @task(
-            map_index_template="{{ task.op_kwargs['legal_entity'] }}",
-            pool=pool_of(erp),
-            retry_policy=ErpRetryPolicy(),
-            retries=3,
-            retry_delay=timedelta(seconds=5),
-            # Longer than any call to an ERP may take: what is still there then hangs.
-            execution_timeout=timedelta(seconds=SECONDS_OF_WORK + 2 * lease_seconds),
-        )
-        def deliver(erp: str, legal_entity: str) -> dict[str, int]:
-            """Deliver one company's postings, as its only writer."""
-            from hybrid_erp.wiring.tasks import deliver_company_visibly
-
-            return deliver_company_visibly(erp, legal_entity, seconds=SECONDS_OF_WORK)
-
-        deliver.partial(erp=erp).expand(legal_entity=survey(erp))
-    return built
-
+from hybrid_erp.wiring.delivery_dag import delivery_dag
 
 # A task parses the whole file; it needs its own DAG alone.
 only = get_parsing_context().dag_id
 for name, configured in settings().erps.items():
-    if only in (None, f"deliver_{name}"):
-        globals()[f"deliver_{name}"] = delivery_dag(name, configured.lease_seconds)
+    dag_id = f"deliver_{name}"
+    if only in (None, dag_id):
+        globals()[dag_id] = delivery_dag(
+            dag_id, name, Role.CONTROL, cron="*/10 * * * *", lease_seconds=configured.lease_seconds, doc_md=__doc__
+        )

@@ -205,3 +205,11 @@ def test_the_answer_to_an_accepted_event_names_the_regions_that_have_something_t
     (answer,) = Intake(FIRM, FakeIntakeStore()).accept([a_customer("DE01", "UK01", "US01")], accepted_by="tests")
 
     assert answer.regions == ("emea", "amer")
+
+
+def test_nobody_outside_speaks_in_the_products_own_name() -> None:
+    (answer,) = Intake(FIRM, FakeIntakeStore()).accept([a_journal_entry(source="hybrid-erp/load/emea")], accepted_by="tests")
+
+    assert answer.verdict is Verdict.REFUSED
+    assert answer.refusal is not None
+    assert answer.refusal.details["field"] == "source"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
@@ -30,6 +30,9 @@ from hybrid_erp.model.posting import Posting, canonical_json, content_hash_of, p
 from hybrid_erp.ports import IntakeStore, Stored
 
 M = TypeVar("M", bound=BaseModel)
+
+#: What loads and captures call themselves: from outside nobody may speak in their name.
+OWN_SOURCES: Final = "hybrid-erp/"
 
 
 class Verdict(StrEnum):
@@ -64,7 +67,10 @@ class Intake:
         postings: dict[int, Posting] = {}
         for place, event in enumerate(events):
             try:
-                postings[place] = self.posting_of(event)
+                posting = self.posting_of(event)
+                if posting.source.startswith(OWN_SOURCES):
+                    raise MalformedEventError(f"Sources that begin with {OWN_SOURCES} are the product's own.", field="source")
+                postings[place] = posting
             except RefusedEventError as refusal:
                 answers[place] = IntakeAnswer(Verdict.REFUSED, refusal=refusal)
         if postings:
@@ -73,47 +79,52 @@ class Intake:
         return [answer for answer in answers if answer is not None]
 
     def posting_of(self, event: Any) -> Posting:
-        """Check one event completely.
+        """Check one event completely. Raises as the function of this name."""
+        return posting_of(self.firm, event)
 
-        Raises:
-            RefusedEventError: It is not acceptable; the subclass says why.
-        """
-        canonical = _canonical_data(event)
-        envelope = _validated(CloudEvent, event, "")
-        document_class = DOCUMENTS_BY_TYPE.get(envelope.type)
-        if document_class is None:
-            raise UnknownTypeError(f"{envelope.type!r} is no document that is served.", field="type")
-        document = _validated(document_class, envelope.data, "data.")
-        self._check_firm(document)
-        return Posting(
-            posting_id=posting_id_of(envelope.source, envelope.id),
-            source=envelope.source,
-            event_id=envelope.id,
-            event_type=envelope.type,
-            content_hash=content_hash_of(envelope.type, canonical),
-            correlation_id=envelope.correlationid or f"{envelope.source}/{envelope.id}",
-            traceparent=envelope.traceparent,
-            document=document,
-            data=canonical,
-            region_of={code: self.firm.region_of[code] for code in document.legal_entities},
-        )
 
-    def _check_firm(self, document: CanonicalDocument) -> None:
-        firm = self.firm
-        _check_legal_entities(firm, document)
-        if document.monetary is not None:
-            for code in document.legal_entities:
-                _check_currency(firm, code, *document.monetary)
-        if isinstance(document, JournalEntry):
-            _check_accounts(firm, document)
-        if isinstance(document, Invoice | CreditMemo):
-            _check_legal_number(firm, document)
-        try:
-            firm.posting_rules.require_accounts(document)
-        except RefusedEventError as refusal:
-            raise _naming(refusal, "data.") from None
-        except HybridErpError as error:
-            raise MalformedEventError(error.message, field="data") from error
+def posting_of(firm: Firm, event: Any) -> Posting:
+    """Check one event completely.
+
+    Raises:
+        RefusedEventError: It is not acceptable; the subclass says why.
+    """
+    canonical = _canonical_data(event)
+    envelope = _validated(CloudEvent, event, "")
+    document_class = DOCUMENTS_BY_TYPE.get(envelope.type)
+    if document_class is None:
+        raise UnknownTypeError(f"{envelope.type!r} is no document that is served.", field="type")
+    document = _validated(document_class, envelope.data, "data.")
+    _check_firm(firm, document)
+    return Posting(
+        posting_id=posting_id_of(envelope.source, envelope.id),
+        source=envelope.source,
+        event_id=envelope.id,
+        event_type=envelope.type,
+        content_hash=content_hash_of(envelope.type, canonical),
+        correlation_id=envelope.correlationid or f"{envelope.source}/{envelope.id}",
+        traceparent=envelope.traceparent,
+        document=document,
+        data=canonical,
+        region_of={code: firm.region_of[code] for code in document.legal_entities},
+    )
+
+
+def _check_firm(firm: Firm, document: CanonicalDocument) -> None:
+    _check_legal_entities(firm, document)
+    if document.monetary is not None:
+        for code in document.legal_entities:
+            _check_currency(firm, code, *document.monetary)
+    if isinstance(document, JournalEntry):
+        _check_accounts(firm, document)
+    if isinstance(document, Invoice | CreditMemo):
+        _check_legal_number(firm, document)
+    try:
+        firm.posting_rules.require_accounts(document)
+    except RefusedEventError as refusal:
+        raise _naming(refusal, "data.") from None
+    except HybridErpError as error:
+        raise MalformedEventError(error.message, field="data") from error
 
 
 def _check_legal_number(firm: Firm, document: Invoice | CreditMemo) -> None:

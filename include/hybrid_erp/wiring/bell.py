@@ -30,15 +30,19 @@ Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 
 class DeliveryBell(BaseEventTrigger):
-    """Rings for one ERP. Its arguments are kept in Airflow's database: the ERP's name, nothing secret."""
+    """Rings for one ERP: for its postings, or for the copies that are due there.
 
-    def __init__(self, erp: str, **kwargs: Any) -> None:
+    Its arguments are kept in Airflow's database: names, nothing secret.
+    """
+
+    def __init__(self, erp: str, role: str = Role.CONTROL.value, **kwargs: Any) -> None:
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]  # Airflow does not say
         self.erp = erp
+        self.role = role
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """How Airflow keeps it."""
-        return f"{type(self).__module__}.{type(self).__qualname__}", {"erp": self.erp}
+        return f"{type(self).__module__}.{type(self).__qualname__}", {"erp": self.erp, "role": self.role}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Ring until told to stop; a lost connection is made anew."""
@@ -46,7 +50,7 @@ class DeliveryBell(BaseEventTrigger):
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(
-                    **{**terms, "application_name": f"hybrid_erp bell {self.erp}"[:63]}, autocommit=True
+                    **{**terms, "application_name": f"hybrid_erp bell {self.erp} {self.role}"[:63]}, autocommit=True
                 ) as connection:
                     await connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel_of(self.erp))))
                     yield _ring("listening")
@@ -62,12 +66,12 @@ class DeliveryBell(BaseEventTrigger):
 
     async def _attended(self, connection: Connection) -> list[str]:
         """Companies that a worker delivers to, or that rest."""
-        rows = await (await connection.execute(ATTENDED, {"erp": self.erp, "role": Role.CONTROL.value})).fetchall()
+        rows = await (await connection.execute(ATTENDED, {"erp": self.erp, "role": self.role})).fetchall()
         return [row[0] for row in rows]
 
     async def _due(self, connection: Connection) -> bool:
         """Whether anything is due at another company."""
-        terms = {"erp": self.erp, "role": Role.CONTROL.value, "attended": await self._attended(connection)}
+        terms = {"erp": self.erp, "role": self.role, "attended": await self._attended(connection)}
         return await (await connection.execute(DUE_ELSEWHERE, terms)).fetchone() is not None
 
 

@@ -14,6 +14,7 @@ from hybrid_erp.adapters.store.mappings import PostgresMappings
 from hybrid_erp.adapters.store.settlements import PostgresSettlements
 from hybrid_erp.flow.claim import Worker, unlimited
 from hybrid_erp.flow.deliver import Delivery
+from hybrid_erp.model.delivery import Role
 from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.connections import STORE, conninfo
 from hybrid_erp.wiring.connectors import connector
@@ -33,7 +34,12 @@ def store_connection(duty: str) -> Iterator[psycopg.Connection]:
 
 @contextmanager
 def worker(
-    erp: str, legal_entity: str, claiming: psycopg.Connection, *, keep_turn: Callable[[], bool] = unlimited
+    erp: str,
+    legal_entity: str,
+    claiming: psycopg.Connection,
+    *,
+    role: Role = Role.CONTROL,
+    keep_turn: Callable[[], bool] = unlimited,
 ) -> Iterator[Worker[Queue]]:
     """A worker that claims by this connection, with its other connections open until the block ends."""
     configured = settings()
@@ -59,4 +65,4 @@ def worker(
             reader=reading,
             not_kept=erp_settings.not_kept,
         )
-        yield Worker(erp, legal_entity, PostgresClaims(claiming, name), delivery, erp_settings.lease_seconds, keep_turn)
+        yield Worker(erp, legal_entity, PostgresClaims(claiming, name, role), delivery, erp_settings.lease_seconds, keep_turn)

@@ -28,13 +28,13 @@ from hybrid_erp.wiring.limits import CompanyTurn, in_turn
 log: Final = logging.getLogger(__name__)
 
 
-def survey_and_deliver(erp: str, *, little: int, seconds: float) -> list[str]:
+def survey_and_deliver(erp: str, *, little: int, seconds: float, role: Role = Role.CONTROL) -> list[str]:
     """Deliver each company's postings here if they are few; name the companies that need a task of their own.
 
     Left alone, and told in the log, are companies whose turn another worker has, and those that rest after an outage. One that has not
     answered before is asked last, so that it holds up no sibling.
     """
-    seen = _survey(erp)
+    seen = _survey(erp, role)
     if not seen.due:
         log.info("Nothing is due at %s.", erp)
     for legal_entity in sorted(set(seen.due) & set(seen.in_the_way)):
@@ -43,7 +43,7 @@ def survey_and_deliver(erp: str, *, little: int, seconds: float) -> list[str]:
     others = [legal_entity for legal_entity in wanted if seen.due[legal_entity] > little]
     for legal_entity in sorted(wanted - set(others), key=lambda each: (each in seen.failed_before, each)):
         try:
-            done = deliver_company(erp, legal_entity, seconds=seconds)
+            done = deliver_company(erp, legal_entity, seconds=seconds, role=role)
         except (ErpUnavailableError, WrongSystemError) as error:
             log.warning("%s at %s: %s A `deliver` task of its own shows the retries.", legal_entity, erp, error.message)
             others.append(legal_entity)
@@ -66,19 +66,19 @@ class _Survey:
     failed_before: frozenset[str]
 
 
-def _survey(erp: str) -> _Survey:
+def _survey(erp: str, role: Role) -> _Survey:
     due: Counter[str] = Counter()
     with store_connection("delivery") as connection:
-        for queue in PostgresClaims(connection, worker_name()).due(erp):
+        for queue in PostgresClaims(connection, worker_name(), role).due(erp):
             due[queue.legal_entity] += queue.postings
-        holders = PostgresTurns(connection, worker_name()).holders(erp, Role.CONTROL)
-        outages = PostgresOutages(connection).known(erp, Role.CONTROL)
+        holders = PostgresTurns(connection, worker_name()).holders(erp, role)
+        outages = PostgresOutages(connection).known(erp, role)
     held = {each.legal_entity: f"its turn is held: {each}." for each in holders}
     resting = {each.legal_entity: str(each) for each in outages if each.rests}
     return _Survey(due, held | resting, frozenset(each.legal_entity for each in outages))
 
 
-def deliver_company(erp: str, legal_entity: str, *, seconds: float) -> dict[str, int] | NoTurn:
+def deliver_company(erp: str, legal_entity: str, *, seconds: float, role: Role = Role.CONTROL) -> dict[str, int] | NoTurn:
     """Deliver one company's postings, in its turn, until nothing is due or the time is up; NoTurn if another worker does.
 
     Raises:
@@ -87,14 +87,14 @@ def deliver_company(erp: str, legal_entity: str, *, seconds: float) -> dict[str,
     """
 
     def deliver(turn: CompanyTurn) -> Progress:
-        with worker(erp, legal_entity, turn.connection, keep_turn=turn.keep) as company_worker:
+        with worker(erp, legal_entity, turn.connection, role=role, keep_turn=turn.keep) as company_worker:
             return company_worker.run(seconds=seconds, report=turn.report)
 
-    done = in_turn(erp, legal_entity, Role.CONTROL, deliver)
+    done = in_turn(erp, legal_entity, role, deliver)
     return done if isinstance(done, NoTurn) else dict(done.settled)
 
 
-def deliver_company_visibly(erp: str, legal_entity: str, *, seconds: float) -> dict[str, int]:
+def deliver_company_visibly(erp: str, legal_entity: str, *, seconds: float, role: Role = Role.CONTROL) -> dict[str, int]:
     """Deliver one company's postings; what Airflow's log shows of a failure is who waits and why, not the way through our code.
 
     Where another worker has the company's turn, the task ends at once, in peace and with nothing done.
@@ -104,7 +104,7 @@ def deliver_company_visibly(erp: str, legal_entity: str, *, seconds: float) -> d
         WrongSystemError: As `deliver_company`.
     """
     try:
-        done = deliver_company(erp, legal_entity, seconds=seconds)
+        done = deliver_company(erp, legal_entity, seconds=seconds, role=role)
     except ErpUnavailableError as error:
         told = f"{legal_entity} at {erp}: {error.message} Its postings wait in the store, nothing is lost."
         raise ErpUnavailableError(told, error.retry_after_seconds) from None

@@ -32,6 +32,11 @@ START: Final = "SELECT start_dual_run(%s, %s, %s, %s, %s, %s)"
 RAISE: Final = "SELECT raise_share(%s, %s, %s, %s, %s)"
 FILL: Final = "SELECT fill_share(%s, %s)"
 END: Final = "SELECT end_dual_run(%s, %s, %s, %s, %s)"
+LEDGER_OWNER: Final = """
+    SELECT p.owner FROM ownership w JOIN ownership_period p USING (ownership_id)
+    WHERE w.region = %s AND w.kind = 'ledger' AND p.from_period <= to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM')
+    ORDER BY p.from_period DESC LIMIT 1
+"""
 BACKLOG: Final = """
     SELECT o.legal_entity, o.kind, o.state, count(*) AS copies FROM outbox o
     WHERE o.region = %s AND o.role = 'candidate' AND o.state <> 'posted' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
@@ -78,6 +83,11 @@ class PostgresDualRun:
         with self.connection.cursor(row_factory=dict_row) as cursor:
             row = cursor.execute(statement, (legal_entity, candidate)).fetchone()
         return Boundary(**{name: row[name] for name in Boundary.__slots__}) if row else None
+
+    def owns_ledger(self, region: str, erp: str) -> bool:
+        """Whether the ERP is the region's book of record in the current accounting period."""
+        row = self.connection.execute(LEDGER_OWNER, (region,)).fetchone()
+        return row is not None and row[0] == erp
 
     def shadow_reference(self, region: str, candidate: str, *, by: str, reason: str) -> bool:
         """Send reference documents of the region to the candidate too, from now on; False if that is so already."""
