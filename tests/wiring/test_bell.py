@@ -1,0 +1,96 @@
+"""The bell of an ERP's deliveries: heard at once, silent where a run would find nothing to do."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from hybrid_erp.adapters.store.waking import channel_of
+from hybrid_erp.wiring.bell import LOOK_EVERY_SECONDS, LOOK_SOON_SECONDS, QUIET_SECONDS, DeliveryBell
+from tests.builders import a_journal_entry
+from tests.stores import LEGACY, Store
+
+
+async def ring(bell: AsyncIterator[object], seconds: float) -> str | None:
+    """Why it rang, within a while."""
+    try:
+        event = await asyncio.wait_for(anext(bell), seconds)
+    except TimeoutError:
+        return None
+    return str(event.payload["why"])  # type: ignore[attr-defined]  # a trigger's event
+
+
+def notify(store: Store) -> None:
+    store.connect("delivery").execute("SELECT pg_notify(%s, '')", (channel_of(LEGACY),))
+
+
+def hold(store: Store, legal_entity: str) -> None:
+    """As a worker that is busy there."""
+    store.sql(
+        "INSERT INTO turn (erp, role, legal_entity, slot, token, held_by, lease_until)"
+        " VALUES (%s, 'control', %s, 1, gen_random_uuid(), 'worker', clock_timestamp() + interval '1 min')",
+        LEGACY,
+        legal_entity,
+    )
+
+
+def test_it_rings_when_it_begins_to_listen_and_at_once_when_something_is_due(store: Store) -> None:
+    async def listen() -> None:
+        async with aclosing(DeliveryBell(LEGACY).run()) as bell:  # type: ignore[type-var]  # it is a generator
+            assert await ring(bell, 5) == "listening"
+            next_ring = asyncio.ensure_future(ring(bell, LOOK_EVERY_SECONDS))
+            await asyncio.sleep(0.2)
+            store.accept(a_journal_entry("DE01"))
+            notify(store)
+            began = time.monotonic()
+            assert await next_ring == "notified"
+            assert time.monotonic() - began < 1
+
+    asyncio.run(listen())
+
+
+def test_a_company_that_a_worker_delivers_to_is_not_rung_for_until_the_worker_leaves_something(store: Store) -> None:
+    async def listen() -> None:
+        async with aclosing(DeliveryBell(LEGACY).run()) as bell:  # type: ignore[type-var]  # it is a generator
+            assert await ring(bell, 5) == "listening"
+            hold(store, "DE01")
+            store.accept(a_journal_entry("DE01"))
+            notify(store)
+            next_ring = asyncio.ensure_future(ring(bell, LOOK_EVERY_SECONDS))
+            await asyncio.wait([next_ring], timeout=LOOK_SOON_SECONDS + 0.5)
+            assert not next_ring.done()
+
+            store.sql("DELETE FROM turn")
+            began = time.monotonic()
+            assert await next_ring == "due"
+            assert time.monotonic() - began < LOOK_SOON_SECONDS + 1
+
+    asyncio.run(listen())
+
+
+def test_its_sibling_is_rung_for_at_once(store: Store) -> None:
+    async def listen() -> None:
+        async with aclosing(DeliveryBell(LEGACY).run()) as bell:  # type: ignore[type-var]  # it is a generator
+            assert await ring(bell, 5) == "listening"
+            hold(store, "DE01")
+            store.accept(a_journal_entry("DE01"), a_journal_entry("UK01"))
+            notify(store)
+            assert await ring(bell, 1) == "notified"
+
+    asyncio.run(listen())
+
+
+def test_many_notifications_are_one_ring(store: Store) -> None:
+    async def listen() -> None:
+        async with aclosing(DeliveryBell(LEGACY).run()) as bell:  # type: ignore[type-var]  # it is a generator
+            assert await ring(bell, 5) == "listening"
+            store.accept(a_journal_entry("DE01"))
+            for _ in range(50):
+                notify(store)
+            assert await ring(bell, 1) == "notified"
+            hold(store, "DE01")  # the run has begun
+            assert await ring(bell, QUIET_SECONDS + 1) is None
+
+    asyncio.run(listen())
