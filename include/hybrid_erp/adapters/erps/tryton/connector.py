@@ -6,21 +6,22 @@ request that arrives late makes a draft that nobody posts. Posting an id again i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from typing import Final
 from uuid import UUID
 
 from hybrid_erp.adapters.erps.http import HttpEndpoint, NothingSentError, UnansweredError
 from hybrid_erp.adapters.erps.tryton.capabilities import CAPABILITIES
 from hybrid_erp.adapters.erps.tryton.client import RefusedError
 from hybrid_erp.adapters.erps.tryton.directory import ReferenceRefusedError
-from hybrid_erp.adapters.erps.tryton.failures import before_posting, reason_of
+from hybrid_erp.adapters.erps.tryton.failures import before_posting, reading, reason_of
 from hybrid_erp.adapters.erps.tryton.master_data import MasterDataWriter
 from hybrid_erp.adapters.erps.tryton.master_data_reading import MODELS, find_master_data, held_master_data, read_master_data
 from hybrid_erp.adapters.erps.tryton.posting import Poster, to_draft
 from hybrid_erp.adapters.erps.tryton.reading import INVOICE, MOVE, Reader
 from hybrid_erp.adapters.erps.tryton.session import TrytonSession
 from hybrid_erp.adapters.erps.tryton.text import key_pattern
+from hybrid_erp.model.claim import LEASE_MARGIN_SECONDS, boot_clock
 from hybrid_erp.model.delivery import (
     ConnectorClass,
     ErpIdentity,
@@ -35,12 +36,15 @@ from hybrid_erp.model.delivery import (
     Submission,
 )
 from hybrid_erp.model.documents import DocumentType
-from hybrid_erp.model.errors import ErpUnavailableError, UnbalancedEntryError, UnmappedError
+from hybrid_erp.model.errors import UnbalancedEntryError, UnmappedError
 from hybrid_erp.model.mapping import Mapping
 from hybrid_erp.ports import Held, KeepDraft
 
 Connect = Callable[[Role], HttpEndpoint]
 """Where the company answers, with the credential of a role."""
+
+#: One that does not say who it is within this time is not there: whoever asks holds up others.
+IDENTITY_SECONDS_MAX: Final = 10.0
 
 _INVOICES = frozenset({DocumentType.INVOICE, DocumentType.CREDIT_MEMO})
 
@@ -68,8 +72,13 @@ class TrytonConnector:
             WrongSystemError: It is not the configured company, currency or version.
             ErpUnavailableError: It cannot be reached.
         """
-        with _reading():
-            return self._session(self._last_role).require_identity()
+        session = self._session(self._last_role)
+        session.client.bound_to(boot_clock() + IDENTITY_SECONDS_MAX + LEASE_MARGIN_SECONDS / 2)  # the margin is for claims alone
+        try:
+            with reading():
+                return session.require_identity()
+        finally:
+            session.client.bound_to(None)
 
     def submit(self, submission: Submission, keep_draft: KeepDraft) -> Outcome:
         """Post once, or answer what an earlier attempt came to.
@@ -103,7 +112,7 @@ class TrytonConnector:
     def find(self, document_type: DocumentType, posting_ids: Sequence[UUID]) -> Sequence[NativeDocument]:
         """What Tryton holds under these keys, posted or draft."""
         keys = [str(posting_id) for posting_id in posting_ids]
-        with _reading():
+        with reading():
             session = self._session(self._last_role)
             reader = self._reader(session)
             if model := MODELS.get(document_type):
@@ -114,7 +123,7 @@ class TrytonConnector:
 
     def read(self, document_type: DocumentType, native_ids: Sequence[str]) -> Sequence[NativeDocument]:
         """What Tryton has booked, in one call for each kind of record."""
-        with _reading():
+        with reading():
             session = self._session(self._last_role)
             reader = self._reader(session)
             by_model: dict[str, list[int]] = {}
@@ -127,7 +136,7 @@ class TrytonConnector:
 
     def held(self, document_type: DocumentType) -> Sequence[Held]:
         """What Tryton holds under our numbers, whoever entered it."""
-        with _reading():
+        with reading():
             session = self._session(self._last_role)
             session.require_identity()
             return list(held_master_data(session.client, document_type))
@@ -135,12 +144,18 @@ class TrytonConnector:
     def discard_draft(self, document_type: DocumentType, native_id: str) -> bool:
         """Delete a draft by its id; its state afterwards decides what is answered."""
         draft = to_draft(native_id)
-        with _reading():
+        with reading():
             session = self._session(self._last_role)
             poster = Poster(session.directory, self._mapping, self._acknowledged)
             if poster.state(draft) == "draft":
                 session.client.delete(draft.model, draft.record)
             return poster.state(draft) == "gone"
+
+    def drafts(self) -> Sequence[NativeDocument]:
+        """Drafts that bear our mark, in one call for each kind of record."""
+        with reading():
+            reader = self._reader(self._session(self._last_role))
+            return [draft for model in (INVOICE, MOVE) for draft in reader.drafts(model)]
 
     def close(self) -> None:
         """End every session."""
@@ -172,15 +187,3 @@ class TrytonConnector:
     def _reader(self, session: TrytonSession) -> Reader:
         directory = session.directory
         return Reader(session.client, self._mapping, directory.company, self._legal_entity, self._expected.functional_currency)
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    """Whoever reads learns one thing of a failure: that the ERP cannot be read now."""
-    try:
-        yield
-    except (NothingSentError, UnansweredError) as error:
-        raise ErpUnavailableError(f"Tryton cannot be read: {error}.") from error
-    except RefusedError as refused:
-        status, wait = refused.reply.status, refused.reply.retry_after_seconds
-        raise ErpUnavailableError(f"Tryton does not answer that ({status}): {refused.message}.", wait) from refused

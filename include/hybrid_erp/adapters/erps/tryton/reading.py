@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hybrid_erp.adapters.erps.tryton.client import TrytonClient
-from hybrid_erp.adapters.erps.tryton.text import Dimensions, read_dimensions, read_mark
+from hybrid_erp.adapters.erps.tryton.text import MARK_PATTERN, Dimensions, read_dimensions, read_mark
 from hybrid_erp.adapters.erps.tryton.values import Row, to_amount, to_date
 from hybrid_erp.model.booking import Booking, BookingLine
 from hybrid_erp.model.delivery import NativeDocument
@@ -16,7 +16,7 @@ from hybrid_erp.model.mapping import Mapping
 MOVE: Final = "account.move"
 INVOICE: Final = "account.invoice"
 
-_LINE: Final = (
+LINE_FIELDS: Final = (
     "debit",
     "credit",
     "description",
@@ -29,13 +29,21 @@ _LINE: Final = (
     "tax_lines.amount",
     "tax_lines.tax.name",
 )
-_MOVE: Final = ("date", "number", "period.start_date", "period.end_date", *(f"lines.{name}" for name in _LINE))
-_MOVE_FIELDS: Final = ("state", "description", *_MOVE)
-_INVOICE_FIELDS: Final = ("number", "state", "description", "lines.description", *(f"move.{name}" for name in _MOVE))
+BOOKING_FIELDS: Final = (
+    "date",
+    "number",
+    "period.start_date",
+    "period.end_date",
+    "period.type",
+    *(f"lines.{name}" for name in LINE_FIELDS),
+)
+_MOVE_FIELDS: Final = ("state", "description", *BOOKING_FIELDS)
+_INVOICE_FIELDS: Final = ("number", "state", "description", "lines.description", *(f"move.{name}" for name in BOOKING_FIELDS))
 _NOT_POSTED: Final = frozenset({"draft", "validated"})
 #: How many documents one call asks for: its query must fit the server's longest request line.
 KEYS_A_CALL: Final = 25
 IDS_A_CALL: Final = 200
+DRAFTS_A_CALL: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,14 @@ class Reader:
         for start in range(0, len(ids), IDS_A_CALL):
             yield from self._read(model, ["id", "in", list(ids[start : start + IDS_A_CALL])])
 
+    def drafts(self, model: str) -> Iterator[NativeDocument]:
+        """Up to so many drafts that bear our mark, oldest first; nothing of their content is read."""
+        domain = [["company", "=", self.company], ["state", "=", "draft"], ["description", "like", MARK_PATTERN]]
+        for row in self.client.search(model, domain, ("state", "description", "number"), limit=DRAFTS_A_CALL, order=[["id", "ASC"]]):
+            ours = read_mark(row["description"])
+            if ours is not None and row["state"] == "draft":
+                yield NativeDocument(ours.posting_id, ours.content_hash, f"{model},{row['id']}", row["number"], posted=False)
+
     def _read(self, model: str, clause: list[Any]) -> Iterator[NativeDocument]:
         fields = _MOVE_FIELDS if model == MOVE else _INVOICE_FIELDS
         for row in self.client.search(model, [["company", "=", self.company], clause], fields):
@@ -71,7 +87,7 @@ class Reader:
             return None
         move = row if model == MOVE else row["move"]
         posted = row["state"] not in _NOT_POSTED
-        texts = {} if model == MOVE else {f"account.invoice.line,{line['id']}": line["description"] for line in row["lines"] or ()}
+        texts = {} if model == MOVE else texts_of_lines(row)
         return NativeDocument(
             posting_id=ours.posting_id,
             content_hash=ours.content_hash,
@@ -79,16 +95,17 @@ class Reader:
             native_number=row["number"],
             posted=posted,
             legal_number=ours.legal_number if model == MOVE else row["number"],
-            booking=self._booking(move, texts) if posted and move else None,
+            booking=self.booking(move, texts) if posted and move else None,
         )
 
-    def _booking(self, move: Row, texts: dict[str, str | None]) -> Booking:
+    def booking(self, move: Row, texts: dict[str, str | None]) -> Booking:
+        """What a move books. The texts are those of an invoice's own lines, which bear the dimensions of what it booked."""
         currencies = [line["second_currency"]["code"] for line in move["lines"] if line["second_currency"]]
         currency = currencies[0] if currencies else self.functional_currency
         lines = [self._line(line, texts, foreign=bool(currencies)) for line in move["lines"]]
         booked_on, first, last = to_date(move["date"]), to_date(move["period"]["start_date"]), to_date(move["period"]["end_date"])
-        # A date outside its period counts in the period: that is where the balances are.
-        accounting_on = booked_on if first <= booked_on <= last else last
+        # A date outside its period counts in the period: that is where the balances are. A period of adjustments is its last day.
+        accounting_on = booked_on if first <= booked_on <= last and move["period"]["type"] == "standard" else last
         return Booking(self.legal_entity, accounting_on, currency, self.functional_currency, tuple(lines))
 
     def _line(self, line: Row, texts: dict[str, str | None], *, foreign: bool) -> BookingLine:
@@ -113,3 +130,8 @@ class Reader:
 
     def _tax_code(self, native: str) -> str:
         return self.mapping.canonical_tax_code(native, legal_entity=self.legal_entity) or f"{native} of the ERP"
+
+
+def texts_of_lines(invoice: Row) -> dict[str, str | None]:
+    """The texts of an invoice's lines, by the name that its move's lines give as their origin."""
+    return {f"account.invoice.line,{line['id']}": line["description"] for line in invoice["lines"] or ()}

@@ -20,6 +20,8 @@ _MARK: Final = re.compile(
     r"^(?P<type>[a-z_]+) (?P<number>.+) \[(?P<key>[0-9a-f-]{36}) (?P<hash>[0-9a-f]*)\](?: nr (?P<legal>\S+))?(?: \{[^{}]*\})?$"
 )
 _DIMENSIONS: Final = re.compile(r"\{([^{}]*)\}$")
+#: A search pattern for whatever may bear a mark; `read_mark` says whether it does. An underscore stands for any one character.
+MARK_PATTERN: Final = f"%[{'-'.join('_' * length for length in (8, 4, 4, 4, 12))} %]%"
 # What a dimension's value may hold unquoted; the signs that divide the text are not among it.
 _PLAIN: Final = " /:@+,"
 

@@ -1,0 +1,150 @@
+"""Counts and sums of Tryton's documents by journal, and the number series that they were drawn from."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from hybrid_erp.adapters.erps.tryton.books_balances import CLOSING_JOURNAL, BalanceReader, pages
+from hybrid_erp.adapters.erps.tryton.reading import INVOICE, MOVE
+from hybrid_erp.adapters.erps.tryton.values import Row, begins_with, to_amount
+from hybrid_erp.model.books import DocumentTotal, NumberSeries
+from hybrid_erp.model.money import ZERO
+
+_INVOICE_SEQUENCES: Final = ("out_invoice_sequence", "out_credit_note_sequence")
+_SEQUENCE: Final = ("name", "prefix", "suffix", "padding", "number_next", "number_increment")
+#: So many gaps of a series are named; more mean that something is wrong with the series itself.
+MISSING_MAX: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentReader:
+    """Reads one company's counts. Everything raises as the client's search."""
+
+    balances: BalanceReader
+    functional_currency: str
+
+    def totals(self) -> list[DocumentTotal]:
+        """Two calls for each journal and period that was posted in. What is in a foreign currency has no total: it is read in pages."""
+        client = self.balances.client
+        foreign = self._foreign()
+        found = []
+        for period, journal in self.balances.journals():
+            if not period.is_standard and journal["type"] == CLOSING_JOURNAL:
+                continue
+            domain: list[Any] = [["period", "=", period.id], ["journal", "=", journal["id"]], ["state", "=", "posted"]]
+            count, debit = client.count(MOVE, domain), self.balances.debit_of(period, journal["id"])
+            for currency, (moves, amount, functional) in sorted(foreign.get((period.id, journal["id"]), {}).items()):
+                count, debit = count - len(moves), debit - functional
+                found.append(DocumentTotal(f"{MOVE} {journal['code']}", None, period.name, currency, len(moves), amount))
+            if count or debit:
+                found.append(DocumentTotal(f"{MOVE} {journal['code']}", None, period.name, self.functional_currency, count, debit))
+        return found
+
+    def _foreign(self) -> dict[tuple[int, int], dict[str, tuple[set[int], Decimal, Decimal]]]:
+        """By period and journal, by currency: the moves, the debit side in that currency, and the debit side in functional currency."""
+        domain: list[Any] = [["move.company", "=", self.balances.company], ["move.state", "=", "posted"], ["debit", "!=", 0]]
+        domain += [["move.lines.second_currency", "!=", None]]
+        fields = ["debit", "amount_second_currency", "second_currency.code", "move.period", "move.journal"]
+        by_move: dict[int, list[Row]] = defaultdict(list)
+        for line in pages(self.balances.client, "account.move.line", domain, fields):
+            by_move[line["move"]["id"]].append(line)
+        found: dict[tuple[int, int], dict[str, tuple[set[int], Decimal, Decimal]]] = defaultdict(dict)
+        for move, lines in by_move.items():
+            place = found[lines[0]["move"]["period"], lines[0]["move"]["journal"]]
+            currency = next((line["second_currency"]["code"] for line in lines if line["second_currency"]), self.functional_currency)
+            moves, amount, functional = place.get(currency, (set(), ZERO, ZERO))
+            amount += sum((to_amount(line["amount_second_currency"]) for line in lines), ZERO)
+            place[currency] = (moves | {move}, amount, functional + sum((to_amount(line["debit"]) for line in lines), ZERO))
+        return dict(found)
+
+    def series(self) -> list[NumberSeries]:
+        """The series of invoices, credit notes and moves: counted by Tryton, searched only where the count is short.
+
+        Tryton draws a move's number when it is posted, without a gap: a number that is missing is a move that is gone.
+        """
+        fields = [f"move_sequence.{name}" for name in _SEQUENCE]
+        fields += [f"invoice_sequences.{sequence}.{name}" for sequence in _INVOICE_SEQUENCES for name in _SEQUENCE]
+        domain = [["company", "=", self.balances.company]]
+        years = self.balances.client.select("account.fiscalyear", domain, fields, order=[["start_date", "ASC"]])
+        sequences: dict[tuple[int, str], Row] = {}
+        for year in years:
+            for sequence in (each.get(name) for each in year["invoice_sequences"] or () for name in _INVOICE_SEQUENCES):
+                if sequence:
+                    sequences[sequence["id"], INVOICE] = sequence
+            if year["move_sequence"]:
+                sequences[year["move_sequence"]["id"], MOVE] = year["move_sequence"]
+        return [found for (_, model), sequence in sequences.items() if (found := self._of_sequence(sequence, model))]
+
+    def _of_sequence(self, sequence: Row, model: str) -> NumberSeries | None:
+        """None while nothing has been drawn."""
+        if int(sequence["number_next"] or 1) <= 1:
+            return None
+        counter = _Counter(self.balances, model, sequence)
+        count, last = counter.count_all(), int(sequence["number_next"]) - int(sequence["number_increment"] or 1)
+        first = counter.first()
+        if first is None:
+            return None
+        missing: Sequence[int] = () if count == last - first + 1 else tuple(counter.missing(first, last))[:MISSING_MAX]
+        cancelled = counter.cancelled() if model == INVOICE else ()
+        return NumberSeries(
+            sequence["name"], counter.text(first), counter.text(last), count, tuple(map(counter.text, missing)), tuple(cancelled)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    """Counts the numbers of one sequence. Numbers of equal length have one order as texts and as numbers, so each length is asked alone."""
+
+    balances: BalanceReader
+    model: str
+    sequence: Row
+
+    def text(self, number: int) -> str:
+        return f"{self.sequence['prefix'] or ''}{number:0{self.sequence['padding'] or 0}d}{self.sequence['suffix'] or ''}"
+
+    def count_all(self) -> int:
+        return self._count([])
+
+    def first(self) -> int | None:
+        """The smallest number that is there."""
+        prefix, suffix = len(self.sequence["prefix"] or ""), len(self.sequence["suffix"] or "")
+        longest = len(str(self.sequence["number_next"]))
+        for length in range(max(1, self.sequence["padding"] or 1), max(longest, self.sequence["padding"] or 1) + 1):
+            pattern = begins_with(self.sequence["prefix"] or "")[:-1] + "_" * length + begins_with(self.sequence["suffix"] or "")[:-1]
+            domain = [["company", "=", self.balances.company], ["number", "like", pattern]]
+            if rows := self.balances.client.select(self.model, domain, ["number"], limit=1, order=[["number", "ASC"]]):
+                number = str(rows[0]["number"])
+                return int(number[prefix : len(number) - suffix])
+        return None
+
+    def missing(self, first: int, last: int) -> Iterator[int]:
+        """The numbers that nothing bears, by halves."""
+        if len(str(first)) != len(str(last)) and max(len(str(first)), len(str(last))) > (self.sequence["padding"] or 0):
+            border = 10 ** len(str(first))
+            yield from self.missing(first, border - 1)
+            yield from self.missing(border, last)
+            return
+        there = self._count([["number", ">=", self.text(first)], ["number", "<=", self.text(last)]], length=len(self.text(first)))
+        if there == 0:
+            yield from range(first, last + 1)
+        elif there < last - first + 1:
+            middle = (first + last) // 2
+            yield from self.missing(first, middle)
+            yield from self.missing(middle + 1, last)
+
+    def cancelled(self) -> list[str]:
+        domain = [*self._domain(None), ["state", "=", "cancelled"]]
+        return sorted(str(row["number"]) for row in pages(self.balances.client, self.model, domain, ["number"]))
+
+    def _count(self, domain: Sequence[Any], length: int | None = None) -> int:
+        return self.balances.client.count(self.model, [*self._domain(length), *domain])
+
+    def _domain(self, length: int | None) -> list[Any]:
+        prefix, suffix = begins_with(self.sequence["prefix"] or "")[:-1], begins_with(self.sequence["suffix"] or "")[:-1]
+        own = len(self.sequence["prefix"] or "") + len(self.sequence["suffix"] or "")
+        middle = "%" if length is None else "_" * (length - own)
+        return [["company", "=", self.balances.company], ["number", "like", f"{prefix}{middle}{suffix}"]]
