@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from hybrid_erp.adapters.store.dual_run import Boundary, PostgresDualRun
 from hybrid_erp.model.claim import Claim, SettledDead, SettledPosted, SettledRetry
 from hybrid_erp.model.delivery import FailureClass, Role
 from hybrid_erp.model.errors import OwnershipConflictError
+from hybrid_erp.operations.dual_run import DualRunRequest, DualRunStep, run_step
 from tests.builders import a_journal_entry, a_project, an_invoice
 from tests.stores import CLOUD, LEGACY, Store
 
@@ -252,3 +254,37 @@ def test_no_copy_is_sent_between_verification_and_release(store: Store, phase: s
     store.set_phase(phase)
 
     assert copies(store) == []
+
+
+def a_request(step: DualRunStep, *, percent: str = "100", dry_run: bool = False, reason: str = "tested") -> DualRunRequest:
+    return DualRunRequest("emea", KINDS, ENTITIES, CLOUD, step, Decimal(percent), reason, "lead", dry_run)
+
+
+def test_a_dry_run_says_what_a_step_would_do_and_does_nothing(store: Store) -> None:
+    run = a_dual_run(store, share=0)
+    booked(store, a_journal_entry())
+    before = store.sql("SELECT * FROM ownership ORDER BY ownership_id")
+
+    told = run_step(a_request(DualRunStep.RAISE_SHARE, dry_run=True), run)
+
+    assert told[-1] == "would copy 100 % of the entities, beginning with 1 postings booked before"
+    assert store.sql("SELECT * FROM ownership ORDER BY ownership_id") == before
+    assert (
+        run_step(a_request(DualRunStep.RAISE_SHARE), run)[-1] == "100 % of the entities are copied; 1 postings booked before are due first"
+    )
+
+
+@pytest.mark.parametrize("request_", [a_request(DualRunStep.RAISE_SHARE, reason=""), a_request(DualRunStep.RAISE_SHARE, percent="101")])
+def test_a_request_that_does_not_fit_is_refused(store: Store, request_: DualRunRequest) -> None:
+    with pytest.raises(OwnershipConflictError, match="Nothing was changed"):
+        run_step(request_, a_dual_run(store, share=0))
+
+
+def test_the_steps_show_where_the_region_stands(store: Store) -> None:
+    run = a_dual_run(store)
+    booked(store, a_journal_entry())
+
+    told = run_step(a_request(DualRunStep.SHOW), run)
+
+    assert f"ledger: dual_run, owner {LEGACY}, candidate {CLOUD}, 100.00% copied" in told
+    assert "DE01 ledger: 1 copies waiting" in told

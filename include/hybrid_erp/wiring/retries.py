@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from airflow.sdk import RetryDecision, RetryPolicy
 
-from hybrid_erp.model.errors import ErpUnavailableError, NotReplayableError, WrongSystemError
+from hybrid_erp.model.errors import ErpUnavailableError, HybridErpError
 
 FIRST_WAIT_SECONDS: Final = 5.0
 GROWTH: Final = 1.6
@@ -18,11 +18,14 @@ LONGEST_RUN_SECONDS: Final = 45.0
 
 
 class ErpRetryPolicy(RetryPolicy):
-    """An ERP that is down is tried again, a few times in a run. What stays wrong is not. A refused posting never gets here."""
+    """An ERP that is down is tried again, a few times in a run. What we refuse ourselves stays wrong and is not.
+
+    A refused posting never gets here.
+    """
 
     def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Any = None) -> RetryDecision:
         """What to do after a try has failed; Airflow writes the reason to the task's log."""
-        if isinstance(exception, WrongSystemError | NotReplayableError):
+        if isinstance(exception, HybridErpError) and not isinstance(exception, ErpUnavailableError):
             return RetryDecision.fail(reason=str(exception)[:500])
         if not isinstance(exception, ErpUnavailableError):
             return RetryDecision.default()

@@ -37,6 +37,25 @@ LEDGER_OWNER: Final = """
     WHERE w.region = %s AND w.kind = 'ledger' AND p.from_period <= to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM')
     ORDER BY p.from_period DESC LIMIT 1
 """
+# As the view `lacking_copy`, for a share that is not there yet.
+WOULD_COPY: Final = """
+    SELECT count(*) FROM ownership w
+    JOIN outbox o ON o.region = w.region AND o.kind = w.kind AND o.role = 'control' AND o.state = 'posted'
+    JOIN delivery d ON d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id AND d.legal_entity = o.legal_entity
+                    AND d.state = 'posted' AND d.role = 'control'
+    JOIN dual_run_boundary b ON b.legal_entity = o.legal_entity AND b.control = d.erp AND d.settle_position > b.settle_position
+    WHERE w.region = %s AND w.kind = ANY(%s) AND share_place(coalesce(o.routing_key, o.posting_id::text)) < %s
+      AND NOT EXISTS (SELECT FROM dual_run_contained c WHERE c.legal_entity = o.legal_entity AND c.candidate = b.candidate
+                      AND c.posting_id = o.posting_id)
+      AND NOT EXISTS (SELECT FROM outbox copy WHERE copy.posting_id = o.posting_id AND copy.legal_entity = o.legal_entity
+                      AND copy.destination = b.candidate)
+"""
+PHASES: Final = """
+    SELECT w.kind, w.phase, p.owner, p.candidate, w.open_share / 10000.0 AS share FROM ownership w
+    JOIN LATERAL (SELECT owner, candidate FROM ownership_period p WHERE p.ownership_id = w.ownership_id
+                  AND p.from_period <= to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM') ORDER BY from_period DESC LIMIT 1) p ON true
+    WHERE w.region = %s AND w.kind <> 'reference' ORDER BY w.ownership_id
+"""
 BACKLOG: Final = """
     SELECT o.legal_entity, o.kind, o.state, count(*) AS copies FROM outbox o
     WHERE o.region = %s AND o.role = 'candidate' AND o.state <> 'posted' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
@@ -114,6 +133,15 @@ class PostgresDualRun:
         """Copies that are not posted, counted by legal entity, kind and state."""
         with self.connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(BACKLOG, (region,)).fetchall()
+
+    def lacking(self, region: str, kinds: Sequence[str], share: int) -> int:
+        """How many copies a share would write at once."""
+        return int(self._one(WOULD_COPY, (region, list(kinds), share)))
+
+    def phases(self, region: str) -> Sequence[dict[str, Any]]:
+        """Phase, owner, candidate and open share of each kind, as of the current accounting period."""
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(PHASES, (region,)).fetchall()
 
     def _one(self, statement: str, terms: Sequence[Any]) -> Any:
         row = self.connection.execute(statement.encode(), terms).fetchone()
