@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hybrid_erp.flow.claim import FIRST_BATCH, Worker
@@ -47,6 +49,16 @@ def test_a_worker_without_time_claims_nothing() -> None:
 
     assert worker.run(seconds=0).settled == {}
     assert erp.submissions == []
+
+
+def test_a_worker_whose_turn_is_another_s_by_now_claims_nothing_more() -> None:
+    erp, kept = FakeErp(), iter([True, False, False])
+    claims = [a_claim() for _ in range(FIRST_BATCH + 7)]
+
+    progress = replace(a_worker(erp, *claims), keep_turn=lambda: next(kept)).run(seconds=60)
+
+    assert progress.settled == {"posted": FIRST_BATCH}
+    assert len(erp.submissions) == FIRST_BATCH
 
 
 def test_nothing_is_claimed_for_the_wrong_system() -> None:
