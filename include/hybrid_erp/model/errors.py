@@ -200,3 +200,17 @@ class LoadNotVerifiedError(HybridErpError):
 
     code = "load-not-verified"
     remedy = "Look at the named figures in the cloud ERP, mend them, and run `load_<region>` again: it sends nothing twice."
+
+
+class NotReconcilableError(HybridErpError):
+    """A reconciliation cannot begin: something that it rests on is missing. Nothing was compared."""
+
+    code = "not-reconcilable"
+    remedy = "Put right what the message names, then run `reconcile_<region>` again."
+
+
+class ReconciliationNotPassedError(HybridErpError):
+    """Two ERPs do not agree within what the region's plan tolerates."""
+
+    code = "reconciliation-not-passed"
+    remedy = "Open the report that the log names: each difference says what to do; then run `reconcile_<region>` again."

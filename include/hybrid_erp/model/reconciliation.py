@@ -80,13 +80,24 @@ class Difference:
     document_type: str = ""
     why: str = ""
     """How the class was found, and what to do."""
+    moved: Decimal = ZERO
+    """What it moves in functional currency where no cell shows it: between customers, projects, tax codes or currencies."""
+    ignored: str = ""
+    """Whose rule of the region's plan lets it pass, and why. Never of a difference that moves money."""
+    arrived: bool = False
+    """It was in flight when the ERPs were read; since then it has arrived, and was found equal."""
 
     @property
     def gross(self) -> Decimal:
         """The money it moves: the larger of its debits and credits, never negative."""
         debits = sum((amount for _, amount in self.amounts if amount > 0), ZERO)
         credits = -sum((amount for _, amount in self.amounts if amount < 0), ZERO)
-        return max(debits, credits)
+        return max(debits, credits, self.moved)
+
+    @property
+    def aspects(self) -> tuple[str, ...]:
+        """Each thing that disagrees."""
+        return tuple(self.aspect.split(", "))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +127,85 @@ class Coverage:
     legacy_cursor: dict[str, str] = field(default_factory=dict)
     """Of each legal entity: the high-water mark of native documents."""
     cloud_cursor: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Accounts whose balances are not compared, held by their total instead (ACCOUNTING A6)."""
+
+    legal_entity: str
+    erp: str
+    accounts: tuple[str, ...]
+    """Native numbers of those that moved; none moved: empty."""
+    scope: str
+    owner: str
+    reason: str
+    currency: str
+    amount: Decimal
+    """Their sum, by the ERP's own word."""
+    control_total: Decimal | None
+    """What the region's plan says that they sum to; None: it does not say."""
+
+    @property
+    def held(self) -> bool:
+        """Whether the sum is what the plan says."""
+        return self.control_total is None or self.amount == self.control_total
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something that must hold inside one ERP or between legal entities, whatever the other ERP says."""
+
+    legal_entity: str
+    erp: str
+    name: str
+    """What is checked, in words: `trade receivables 1100 equal their open items`."""
+    expected: str
+    found: str
+    holds: bool
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a figure comes from (ACCOUNTING D28)."""
+
+    legal_entity: str
+    erp: str
+    figure: str
+    source: str
+    """The system and credential that was asked."""
+    query: str
+    parameters: tuple[tuple[str, str], ...]
+    row_count: int
+    control_total: str
+    """The ERP's own total of it, or how it was held otherwise."""
+    instant: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether two ERPs agree well enough, and why not."""
+
+    passed: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EntityResult:
+    """All that a reconciliation found of one legal entity."""
+
+    legal_entity: str
+    currency: str
+    coverage: Coverage
+    rows: tuple[BalanceRow, ...]
+    left_out: tuple[LeftOut, ...]
+    differences: tuple[Difference, ...]
+    checks: tuple[Check, ...]
+    evidence: tuple[Evidence, ...]
+    verdict: Verdict
+    looks: int = 1
+    """How often both ERPs were looked at: more than once where something was in flight."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,9 +121,7 @@ class ToleranceRule(_Part):
     @property
     def tolerance(self) -> Tolerance:
         """As the verdict takes it."""
-        return Tolerance(
-            self.difference, self.amount, self.owner, self.reason, self.expires_on, self.without_money, self.legal_entities
-        )
+        return Tolerance(self.difference, self.amount, self.owner, self.reason, self.expires_on, self.without_money, self.legal_entities)
 
 
 class IgnoreRule(_Part):

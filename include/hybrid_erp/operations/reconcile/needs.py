@@ -1,0 +1,96 @@
+"""What a reconciliation needs of the store. Adapters fit by shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from hybrid_erp.model.books import DayMovement, Entry
+from hybrid_erp.model.comparison import Observed, ObservedMovement, ObservedTotal
+from hybrid_erp.model.posting_facts import Boundary, PostingFacts
+from hybrid_erp.model.reconciliation import EntityResult, Verdict
+from hybrid_erp.operations.compare import Mirrors
+
+
+class Observations(Protocol):
+    """The mirror: what was read in an ERP is written down once."""
+
+    def observe(
+        self,
+        erp: str,
+        legal_entity: str,
+        entries: Iterable[Entry],
+        *,
+        cursor: str | None = None,
+        deleted: Sequence[str] = (),
+        baseline: bool = False,
+    ) -> Observed:
+        """Write down documents as read, what is gone, and the cursor to go on from."""
+
+    def forget(self, erp: str, legal_entity: str, native_ids: Sequence[str]) -> int:
+        """Write down that documents are gone."""
+
+    def tie(self, erp: str, legal_entity: str, native_id: str, posting_id: UUID) -> bool:
+        """Compare a document that bears no key of ours as this posting."""
+
+    def cursor(self, erp: str, legal_entity: str) -> str | None:
+        """Up to where the ERP has been read; None: not at all."""
+
+
+class Comparison(Mirrors, Protocol):
+    """Two mirrors side by side."""
+
+    def movements(self, erp: str, legal_entity: str, *, baseline: bool = False) -> Sequence[ObservedMovement]:
+        """The trial balance of one mirror; `baseline`: of what lies before the boundary of the load."""
+
+    def days(self, erp: str, legal_entity: str, account: str, period: str) -> Sequence[DayMovement]:
+        """A canonical account's movement by day."""
+
+    def native_ids_on(self, erp: str, legal_entity: str, account: str, day: date) -> Sequence[str]:
+        """The documents that book on a canonical account on one day."""
+
+    def document_totals(self, legacy: str, cloud: str, legal_entities: Sequence[str]) -> Sequence[ObservedTotal]:
+        """Count and sum of posted documents by type, in both ERPs."""
+
+
+class ReconciliationFacts(Protocol):
+    """What the store knows beside the mirror."""
+
+    def instant(self) -> datetime:
+        """Now, by the store's clock."""
+
+    def settle_position(self, legal_entity: str) -> int:
+        """The last posting of a legal entity that was settled."""
+
+    def postings(self, legal_entity: str, posting_ids: Sequence[UUID], *, reading_since: datetime) -> Mapping[UUID, PostingFacts]:
+        """What is known of these postings; without those that the store does not know."""
+
+    def still_open(self, legal_entity: str, posting_ids: Sequence[UUID]) -> int:
+        """How many of these may still be posted somewhere without a person."""
+
+    def loaded(self, legal_entity: str, posting_ids: Sequence[UUID]) -> frozenset[UUID]:
+        """Those of these postings that the load made."""
+
+    def captured(self, erp: str, legal_entity: str) -> Mapping[str, UUID]:
+        """The postings that native documents of this ERP have become and that the mirror does not yet compare as such, by native id."""
+
+    def boundary(self, legal_entity: str) -> Boundary:
+        """The boundary of its load."""
+
+    def documents(self, legal_entity: str, document_type: str, numbers: Sequence[str]) -> Mapping[str, UUID]:
+        """The latest posting of each of these documents, by its number."""
+
+    def half_pairs(self, legal_entity: str) -> Sequence[Mapping[str, Any]]:
+        """Intercompany documents of which this legal entity's half or the partner's is missing or unequal."""
+
+
+class Results(Protocol):
+    """Where results are kept: a reconciliation is written legal entity by legal entity, each in one transaction."""
+
+    def finished(self, reconciliation_id: UUID) -> Mapping[str, Verdict]:
+        """The legal entities whose result is written, with their verdicts: a run that was killed goes on after them."""
+
+    def write(self, reconciliation_id: UUID, result: EntityResult) -> None:
+        """Write one legal entity's result, once; a second one of the same reconciliation changes nothing."""
