@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from hybrid_erp.model.errors import ConfigurationError
+from hybrid_erp.flow.intake import Intake
+from hybrid_erp.model.errors import ConfigurationError, RefusedEventError
 from hybrid_erp.model.posting import Posting
 from hybrid_erp.operations.load.terms import LoadTerms
+from hybrid_erp.ports import Stored
 from hybrid_erp.settings import Settings
+from hybrid_erp.wiring.configuration import settings
 
 
-def load_terms(settings: Settings, region: str, legal_entity: str, posting_of: Callable[[dict[str, Any]], Posting]) -> LoadTerms:
+def load_terms(configured: Settings, region: str, legal_entity: str, posting_of: Callable[[dict[str, Any]], Posting]) -> LoadTerms:
     """The terms of one legal entity's load.
 
     Raises:
         ConfigurationError: The region has no plan in order, no such legal entity, or an ERP that is not configured in order.
     """
-    plan, moving = settings.plan(region), settings.regions[region]
+    plan, moving = configured.plan(region), configured.regions[region]
     if legal_entity not in moving.legal_entities:
         raise ConfigurationError(
             f"{legal_entity} is no legal entity of region {region}; it has {', '.join(sorted(moving.legal_entities))}."
         )
     for erp in (moving.legacy, moving.cloud):
-        if erp not in settings.erps:
+        if erp not in configured.erps:
             raise ConfigurationError(f"The ERP {erp} of region {region} is not configured in order.")
-    accounts = settings.chart.accounts
+    accounts = configured.chart.accounts
     return LoadTerms(
         region=region,
         legal_entity=legal_entity,
@@ -37,8 +40,20 @@ def load_terms(settings: Settings, region: str, legal_entity: str, posting_of: C
         fiscal_year_starts_in=plan.load.fiscal_year_starts_in,
         result_accounts=frozenset(number for number, account in accounts.items() if account.type in {"revenue", "expense"}),
         subledger_of={number: account.control for number, account in accounts.items() if account.control},
-        not_kept=settings.erps[moving.cloud].not_kept,
-        firm=settings.firm,
-        cloud_mapping=settings.mappings[moving.cloud],
+        not_kept=configured.erps[moving.cloud].not_kept,
+        firm=configured.firm,
+        cloud_mapping=configured.mappings[moving.cloud],
         posting_of=posting_of,
     )
+
+
+class _Nowhere:
+    """A load's documents are checked as any event is; they enter the store by the load's own work list."""
+
+    def accept(self, postings: Sequence[Posting], *, accepted_by: str) -> Sequence[Stored | RefusedEventError]:
+        raise AssertionError(f"{len(postings)} documents of a load must not be accepted for {accepted_by}")
+
+
+def terms_of(region: str, legal_entity: str) -> LoadTerms:
+    """The terms of one legal entity's load, by the configuration of this process. Raises ConfigurationError as `load_terms`."""
+    return load_terms(settings(), region, legal_entity, Intake(settings().firm, _Nowhere()).posting_of)

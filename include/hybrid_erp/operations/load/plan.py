@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 from hybrid_erp.model.books import AccountMovement, OpenReceivable
+from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.load import Gap, GapClass, KnownToStore, LoadItem, LoadPlan
 from hybrid_erp.operations.load.figures import Figures, read_figures
 from hybrid_erp.operations.load.master_data import MasterDataLoad
@@ -112,3 +114,11 @@ def _drafts(figures: Figures) -> Iterator[Gap]:
     for draft in figures.drafts:
         reason = f"It is not posted, and so in no balance; dated {draft.accounting_on}."
         yield Gap(GapClass.DRAFT, f"{draft.number or 'without number'} ({draft.native_id})", reason, blocks=False)
+
+
+def with_later_references(plan: LoadPlan, known: KnownToStore) -> LoadPlan:
+    """The plan with reference documents that the store accepted while it was made, now that later ones go to the cloud ERP themselves."""
+    latest = {named: key for named, key in known.postings.items() if named[0] is DocumentType.CUSTOMER}
+    kept = [item for item in plan.items if (item.document_type, item.number) not in latest]
+    copies = [LoadItem(DocumentType.CUSTOMER, number, posting_id) for (_, number), posting_id in sorted(latest.items())]
+    return replace(plan, items=(*copies, *kept))
