@@ -153,8 +153,9 @@ class BooksReader(Protocol):
     Everything raises ErpUnavailableError when the ERP cannot be reached, WrongSystemError when another answers.
     """
 
-    calls: int
-    """How often the ERP was asked: requests, or statements."""
+    @property
+    def calls(self) -> int:
+        """How often the ERP was asked: requests, or statements."""
 
     def snapshot(self) -> AbstractContextManager[Reading]:
         """Inside the block every figure is of one state, where the ERP can; the reading names it and its high-water mark."""

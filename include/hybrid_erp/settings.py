@@ -57,6 +57,9 @@ class ErpSettings(_Settings):
     look_up_horizon_seconds: Annotated[float, Field(gt=0, le=86_400)] | None = Field(
         default=None, description="After how long a request cannot take effect any more; measured by the ERP's owner."
     )
+    period_run_journals: dict[str, Identifier] = Field(
+        default_factory=dict, description="Journals of this ERP that a periodic run posts in: code to the run's name in the region's plan."
+    )
     companies: Annotated[dict[LegalEntity, CompanySettings], Field(min_length=1)]
 
     def slots_of(self, role: Role) -> int:

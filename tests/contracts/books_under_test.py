@@ -15,11 +15,17 @@ Lines = Sequence[tuple[str, str]]
 class BooksUnderTest(Protocol):
     """One company of one ERP. What people enter comes back as the native id that a reader tells."""
 
-    legal_entity: str
-
     @property
     def bookkeeper(self) -> str:
         """The login of the person."""
+
+    @property
+    def totals_tell_types(self) -> bool:
+        """Whether the ERP's own counts and sums of documents are by canonical type."""
+
+    @property
+    def customers_have_countries(self) -> bool:
+        """Whether the ERP keeps a customer's country and currency as the facade states them."""
 
     def reader(self) -> BooksReader:
         """A new reader."""

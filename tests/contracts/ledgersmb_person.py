@@ -64,6 +64,8 @@ class LedgerSmbBooks:
     cluster: Cluster
     settings: Settings
     legal_entity: str = "DE01"
+    totals_tell_types: bool = True
+    customers_have_countries: bool = True
 
     @property
     def bookkeeper(self) -> str:

@@ -25,6 +25,7 @@ from tests.contracts.books_under_test import BooksUnderTest
 from tests.contracts.erp_under_test import a_submission
 from tests.contracts.kept_drafts import submit
 from tests.contracts.ledgersmb_person import LedgerSmbBooks
+from tests.contracts.tryton_person import TrytonPerson
 
 MARCH = date(2026, 3, 5)
 PLANTS = (("5200", "40.00"), ("1000", "-40.00"))
@@ -35,9 +36,9 @@ def settings() -> Settings:
     return the_settings()
 
 
-@pytest.fixture(scope="module", params=["ledgersmb"])
+@pytest.fixture(scope="module", params=["ledgersmb", "tryton"])
 def books(request: pytest.FixtureRequest, site: Site, settings: Settings) -> BooksUnderTest:
-    return LedgerSmbBooks(site.cluster, settings)
+    return TrytonPerson(site, settings) if request.param == "tryton" else LedgerSmbBooks(site.cluster, settings)
 
 
 @pytest.fixture(scope="module")
@@ -279,20 +280,26 @@ def test_what_is_entered_between_two_pages_is_told_in_the_end(books: BooksUnderT
     assert entered <= {entry.native_id for page in pages for entry in page.entries}
 
 
-def test_counts_and_sums_by_type_are_those_of_the_documents(reader: BooksReader) -> None:
+def test_counts_and_sums_by_type_are_those_of_the_documents(books: BooksUnderTest, reader: BooksReader) -> None:
     expected: Counter[tuple[str, DocumentType | None, str, str]] = Counter()
     sums: dict[tuple[str, DocumentType | None, str, str], Decimal] = defaultdict(Decimal)
     for entry in told(reader, None).values():
         if entry.posted and entry.booking.lines and entry.origin is not Origin.PERIOD_RUN:
             booking = entry.booking
-            key = (entry.native_id.partition(",")[0], entry.document_type, f"{booking.accounting_on:%Y-%m}", booking.currency)
+            kind = (entry.native_id.partition(",")[0], entry.document_type) if books.totals_tell_types else ("", None)
+            key = (*kind, f"{booking.accounting_on:%Y-%m}", booking.currency)
             expected[key] += 1
             sums[key] += sum((line.amount for line in booking.lines if line.amount > 0), ZERO)
 
     totals = reader.document_totals()
 
-    assert {(each.native_type, each.document_type, each.period, each.currency): each.documents for each in totals} == expected
-    assert {(each.native_type, each.document_type, each.period, each.currency): each.amount for each in totals} == sums
+    counted: Counter[tuple[str, DocumentType | None, str, str]] = Counter()
+    summed: dict[tuple[str, DocumentType | None, str, str], Decimal] = defaultdict(Decimal)
+    for each in totals:
+        key = (*((each.native_type, each.document_type) if books.totals_tell_types else ("", None)), each.period, each.currency)
+        counted[key] += each.documents
+        summed[key] += each.amount
+    assert (counted, summed) == (expected, sums)
 
 
 # Where a difference is
@@ -331,10 +338,11 @@ def test_the_chart_says_what_the_mapping_knows(reader: BooksReader, settings: Se
     assert len({account.number for account in chart}) == len(chart)
 
 
-def test_customers_are_told_in_canonical_terms(reader: BooksReader, customer: str) -> None:
+def test_customers_are_told_in_canonical_terms(books: BooksUnderTest, reader: BooksReader, customer: str) -> None:
     (found,) = [each for each in reader.customers() if each.number == customer]
 
-    assert (found.name, found.currency, found.payment_term, found.country) == ("Acme", "EUR", "NET30", "DE")
+    assert (found.name, found.payment_term) == ("Acme", "NET30")
+    assert (found.currency, found.country) == (("EUR", "DE") if books.customers_have_countries else (None, None))
 
 
 def test_a_closed_day_is_not_open(reader: BooksReader) -> None:

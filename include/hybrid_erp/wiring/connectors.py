@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
 
@@ -15,6 +15,9 @@ from hybrid_erp.ports import BooksReader, ErpConnector
 from hybrid_erp.settings import CompanySettings, ErpSettings, Settings
 from hybrid_erp.wiring.configuration import config_folder
 from hybrid_erp.wiring.connections import connection, conninfo
+
+if TYPE_CHECKING:
+    from hybrid_erp.adapters.erps.http import HttpEndpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +94,19 @@ def _sql_books(company: Company) -> BooksReader:
     return SqlBooksReader(connect, pack, company.mapping, legal_entity=company.legal_entity, expected=company.expected)
 
 
-def _tryton(company: Company) -> ErpConnector:
+def _endpoint(company: Company, role: Role) -> HttpEndpoint:
     from hybrid_erp.adapters.erps.http import HttpEndpoint
+
+    found = connection(company.connection_id(role))
+    port = f":{found.port}" if found.port else ""
+    return HttpEndpoint(f"{found.schema or 'https'}://{found.host}{port}", found.login or "", found.password or "")
+
+
+def _tryton(company: Company) -> ErpConnector:
     from hybrid_erp.adapters.erps.tryton.connector import TrytonConnector
 
-    def connect(role: Role) -> HttpEndpoint:
-        found = connection(company.connection_id(role))
-        port = f":{found.port}" if found.port else ""
-        return HttpEndpoint(f"{found.schema or 'https'}://{found.host}{port}", found.login or "", found.password or "")
-
     return TrytonConnector(
-        connect,
+        lambda role: _endpoint(company, role),
         company.mapping,
         legal_entity=company.legal_entity,
         expected=company.expected,
@@ -109,5 +114,18 @@ def _tryton(company: Company) -> ErpConnector:
     )
 
 
+def _tryton_books(company: Company) -> BooksReader:
+    from hybrid_erp.adapters.erps.tryton.books import TrytonBooks
+
+    return TrytonBooks(
+        lambda role: _endpoint(company, role),
+        company.mapping,
+        legal_entity=company.legal_entity,
+        expected=company.expected,
+        period_runs=company.erp.period_run_journals,
+        request_seconds_max=company.erp.look_up_horizon_seconds,
+    )
+
+
 DIALECTS: dict[str, Callable[[Company], ErpConnector]] = {"sql": _sql, "tryton": _tryton}
-BOOKS: dict[str, Callable[[Company], BooksReader]] = {"sql": _sql_books}
+BOOKS: dict[str, Callable[[Company], BooksReader]] = {"sql": _sql_books, "tryton": _tryton_books}

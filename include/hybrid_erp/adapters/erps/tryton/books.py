@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any, Final
 
-from hybrid_erp.adapters.erps.http import HttpEndpoint
 from hybrid_erp.adapters.erps.tryton.books_balances import BalanceReader
 from hybrid_erp.adapters.erps.tryton.books_cursor import Sweeper, Watch, read, written
 from hybrid_erp.adapters.erps.tryton.books_documents import DocumentReader
 from hybrid_erp.adapters.erps.tryton.books_entries import NOT_CLOSING, EntryReader
 from hybrid_erp.adapters.erps.tryton.books_projects import ProjectReader
 from hybrid_erp.adapters.erps.tryton.books_receivables import ReceivableReader
+from hybrid_erp.adapters.erps.tryton.connector import Connect
 from hybrid_erp.adapters.erps.tryton.failures import reading
 from hybrid_erp.adapters.erps.tryton.reading import INVOICE, MOVE, Reader
 from hybrid_erp.adapters.erps.tryton.session import TrytonSession
@@ -36,12 +37,14 @@ from hybrid_erp.model.books import (
     Reading,
     TimeFigures,
 )
-from hybrid_erp.model.delivery import ErpIdentity
+from hybrid_erp.model.delivery import ErpIdentity, Role
 from hybrid_erp.model.mapping import Mapping as ErpMapping
 
-#: Longer than any request of a well-kept server: what began before may still show. What takes longer yet is missed by `changes` and found
-#: by the totals, which do not agree then.
+#: Longer than any request of a well-kept server, where the configuration says nothing else: what began before may still show. What takes
+#: longer yet is missed by `changes` and found by the totals, which do not agree then.
 REQUEST_SECONDS_MAX: Final = 120.0
+#: A request that is cut off at its limit may have committed in that moment.
+_MARGIN_SECONDS: Final = 10.0
 _QUERIES: Final = (
     "account.journal.period: the periods that were posted in",
     "account.account: debit, credit and line_count of every account, context {periods: [P], posted: true}, once for each period P",
@@ -54,28 +57,28 @@ class TrytonBooks:
 
     def __init__(
         self,
-        endpoint: HttpEndpoint,
+        connect: Connect,
         mapping: ErpMapping,
         *,
         legal_entity: str,
         expected: ErpIdentity,
-        our_logins: frozenset[str],
         period_runs: Mapping[str, str] | None = None,
-        request_seconds_max: float = REQUEST_SECONDS_MAX,
+        request_seconds_max: float | None = None,
     ) -> None:
-        """`our_logins` make documents for us; `period_runs` names the run that posts in a journal, by the journal's code."""
-        self._session = TrytonSession(endpoint, expected)
+        """`connect` gives the credential of a role; `period_runs` names the run that posts in a journal, by the journal's code."""
+        self._connect = connect
+        self._opened: TrytonSession | None = None
+        self._expected = expected
         self._mapping = mapping
         self._legal_entity = legal_entity
         self._functional_currency = expected.functional_currency
-        self._our_logins = our_logins
         self._period_runs = period_runs or {}
-        self._overlap = timedelta(seconds=request_seconds_max)
+        self._overlap = timedelta(seconds=(request_seconds_max or REQUEST_SECONDS_MAX) + _MARGIN_SECONDS)
 
     @property
     def calls(self) -> int:
         """How many requests were sent."""
-        return self._session.client.calls
+        return self._opened.client.calls if self._opened else 0
 
     @contextmanager
     def snapshot(self) -> Iterator[Reading]:
@@ -188,7 +191,19 @@ class TrytonBooks:
 
     def close(self) -> None:
         """End the session."""
-        self._session.close()
+        if self._opened:
+            self._opened.close()
+
+    @property
+    def _session(self) -> TrytonSession:
+        if self._opened is None:
+            self._opened = TrytonSession(self._connect(Role.CONTROL), self._expected)
+        return self._opened
+
+    @cached_property
+    def _our_logins(self) -> frozenset[str]:
+        """Who makes documents for us: the login of each role."""
+        return frozenset(self._connect(role).login for role in Role)
 
     @property
     def _company(self) -> int:

@@ -17,7 +17,9 @@ from hybrid_erp.model.books import CustomerFigures, ProjectFigures, TaskFigures,
 from hybrid_erp.model.mapping import Mapping
 
 _WORK_FIELDS: Final = ("name", "comment", "type", "parent", "party.code", "status.progress", "progress", "effort_duration")
-_AMOUNTS: Final = {"project_revenue": ("revenue", "cost"), "project_invoice": ("amount_to_invoice", "invoiced_amount")}
+#: The module that bills projects, and what it keeps. (Revenue and cost of another module are hours at list and cost price, nothing booked.)
+_BILLING: Final = "project_invoice"
+_AMOUNTS: Final = ("amount_to_invoice", "invoiced_amount")
 _TIME_FIELDS: Final = ("date", "duration", "description", "employee.party.code", "work.origin")
 
 
@@ -31,22 +33,21 @@ class ProjectReader:
     legal_entity: str
 
     def projects(self) -> list[ProjectFigures]:
-        """Every project with its tasks, and the amounts that the modules keep which this Tryton has; it keeps no days of a project."""
+        """Every project with its tasks, and what is billed where this Tryton bills projects. It keeps no days and no value of them."""
         works = self._works()
         children: dict[int, list[Row]] = defaultdict(list)
         for row in works.values():
             if row["type"] == "task" and (top := _project_of(row, works)):
                 children[top["id"]].append(row)
-        fields = [name for module in self._modules() for name in _AMOUNTS[module]]
         domain = [["company", "=", self.company], ["type", "=", "project"]]
-        amounts = {row["id"]: row for row in pages(self.client, WORK, domain, fields)} if fields else {}
+        amounts = {row["id"]: row for row in pages(self.client, WORK, domain, _AMOUNTS)} if self._bills() else {}
         return [self._project(row, children[row["id"]], amounts.get(row["id"], {})) for row in works.values() if row["type"] == "project"]
 
     def unbilled_time(self) -> list[TimeFigures]:
         """Every time entry that no invoice has taken up. Tryton keeps no mark of what is not billable, and no rate on the entry."""
         works = self._works()
         found = []
-        billed = [["invoice_line", "=", None]] if "project_invoice" in self._modules() else []
+        billed = [["invoice_line", "=", None]] if self._bills() else []
         for row in pages(self.client, TIME, [["company", "=", self.company], *billed], _TIME_FIELDS):
             model, _, record = str(row["work"]["origin"] or "").partition(",")
             work = works.get(int(record)) if model == WORK else None
@@ -79,10 +80,9 @@ class ProjectReader:
         others = (row for row in pages(self.client, PARTY, [], fields) if row["id"] not in {*ours, *workers})
         return [self._customer(row) for row in others]
 
-    def _modules(self) -> list[str]:
-        """Which of the modules that keep amounts are in use. A field of one that is not answers 500."""
-        domain = [["name", "in", sorted(_AMOUNTS)], ["state", "=", "activated"]]
-        return [str(row["name"]) for row in self.client.select("ir.module", domain, ["name"])]
+    def _bills(self) -> bool:
+        """Whether Tryton's module that bills projects is in use; asking for a field of one that is not answers 500."""
+        return bool(self.client.select("ir.module", [["name", "=", _BILLING], ["state", "=", "activated"]], ["name"]))
 
     def _works(self) -> dict[int, Row]:
         return {row["id"]: row for row in pages(self.client, WORK, [["company", "=", self.company]], _WORK_FIELDS)}
@@ -95,10 +95,8 @@ class ProjectReader:
             name=_name_of(row),
             customer=row["party"]["code"] if row["party"] else None,
             status="closed" if done else "active",
-            contract_value=_stated(amounts, "revenue"),
             billed=_stated(amounts, "invoiced_amount"),
             unbilled=_stated(amounts, "amount_to_invoice"),
-            cost=_stated(amounts, "cost"),
             tasks=tuple(self._task(task) for task in tasks),
         )
 
