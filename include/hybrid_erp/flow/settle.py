@@ -79,5 +79,7 @@ def _conflict(native: NativeDocument, reason: str) -> SettledDead:
 def comparable(booking: Booking, capability: Capability) -> Booking:
     """The booking with the dimensions that the ERP can keep; what it cannot keep is not held against it."""
     kept = capability.dimensions
+    if all(name in kept for line in booking.lines for name, _ in line.dimensions):
+        return booking
     lines = (replace(line, dimensions=tuple(item for item in line.dimensions if item[0] in kept)) for line in booking.lines)
     return replace(booking, lines=tuple(lines))

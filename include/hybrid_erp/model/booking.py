@@ -93,10 +93,9 @@ def compare(expected: Booking, found: Booking) -> tuple[Mismatch, ...]:
         if wanted != got:
             mismatches.append(Mismatch(aspect, str(wanted), str(got)))
     wanted_totals, found_totals = _totals(expected.lines), _totals(found.lines)
-    for key in sorted({*wanted_totals, *found_totals}, key=str):
-        wanted_sums, found_sums = wanted_totals.get(key), found_totals.get(key)
-        if wanted_sums != found_sums:
-            mismatches.append(Mismatch(_line_name(key), _sums(wanted_sums, expected), _sums(found_sums, expected)))
+    unequal = [key for key in {*wanted_totals, *found_totals} if wanted_totals.get(key) != found_totals.get(key)]
+    for key in sorted(unequal, key=str):
+        mismatches.append(Mismatch(_line_name(key), _sums(wanted_totals.get(key), expected), _sums(found_totals.get(key), expected)))
     return tuple(mismatches)
 
 

@@ -104,6 +104,11 @@ class Mapping(_Rule):
             rules[rule.native].append(rule)
         return dict(rules)
 
+    @cached_property
+    def canonical_dimensions(self) -> dict[str, str]:
+        """The ERP's own name of a dimension to the canonical one."""
+        return {native: canonical for canonical, native in self.dimensions.items()}
+
     def native_account(self, account: str, *, legal_entity: str, document_type: DocumentType, dimensions: Dimensions, on: date) -> str:
         """The one native account of a line.
 

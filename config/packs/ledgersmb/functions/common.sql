@@ -19,14 +19,10 @@ BEGIN
     END IF;
 END $$;
 
-CREATE FUNCTION pg_temp.facade_account(number text) RETURNS int LANGUAGE plpgsql AS $$
-DECLARE
-    found_id int := (SELECT id FROM account WHERE accno = number AND NOT obsolete);
+-- Stands where a value is looked up, and raises in its place when there is none.
+CREATE FUNCTION pg_temp.facade_refuse(state text, reason text) RETURNS int LANGUAGE plpgsql AS $$
 BEGIN
-    IF found_id IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'HE001', MESSAGE = format('The chart has no account %s.', number);
-    END IF;
-    RETURN found_id;
+    RAISE EXCEPTION USING ERRCODE = state, MESSAGE = reason;
 END $$;
 
 CREATE FUNCTION pg_temp.facade_customer(number text) RETURNS int LANGUAGE plpgsql AS $$
@@ -54,74 +50,52 @@ BEGIN
 END $$;
 
 -- One rate a currency and day is all that the ERP keeps; it is for its own screens. The amounts booked are those of the document.
-CREATE FUNCTION pg_temp.facade_note_rate(submission jsonb) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO exchangerate (curr, transdate, buy)
-    SELECT submission->>'currency', (submission->>'accounting_on')::date, (submission->>'exchange_rate')::numeric
-    WHERE submission->>'currency' <> submission->>'functional_currency'
-    ON CONFLICT (curr, transdate) DO UPDATE SET buy = coalesce(exchangerate.buy, excluded.buy);
-$$;
+CREATE FUNCTION pg_temp.facade_note_rate(submission jsonb) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF submission->>'currency' <> submission->>'functional_currency' THEN
+        INSERT INTO exchangerate (curr, transdate, buy)
+        VALUES (submission->>'currency', (submission->>'accounting_on')::date, (submission->>'exchange_rate')::numeric)
+        ON CONFLICT (curr, transdate) DO UPDATE SET buy = coalesce(exchangerate.buy, excluded.buy);
+    END IF;
+END $$;
 
 -- Writes lines under a transaction and returns their entries. In a foreign currency each line has two rows, as the ERP's own screens
--- make them: the amount in the document's currency, and what it lacks to the functional amount, marked fx_transaction.
+-- make them: the amount in the document's currency, and what it lacks to the functional amount, marked fx_transaction. Both rows bear the
+-- dimensions: on one alone, a report by project would miss the rest of the functional amount. One statement, however many lines: the
+-- entries' numbers are drawn first, because dimensions and tax hang on them.
 CREATE FUNCTION pg_temp.facade_write_lines(trans int, submission jsonb, lines jsonb) RETURNS int[] LANGUAGE plpgsql AS $$
 DECLARE
     accounting_on date := (submission->>'accounting_on')::date;
-    line record;
-    part record;
-    chart int;
-    entry int;
-    tax_rate numeric;
-    entries int[] := '{}';
-    units jsonb;
+    number text := submission->>'number';
+    entries int[];
 BEGIN
-    FOR line IN
-        SELECT * FROM jsonb_to_recordset(lines) AS each (account text, amount numeric, functional_amount numeric, dimensions jsonb,
-                                                         tax_code text, tax_base numeric, description text)
-    LOOP
-        chart := pg_temp.facade_account(line.account);
-        units := coalesce(line.dimensions, '{}');
-        IF line.tax_code IS NOT NULL THEN
-            tax_rate := (SELECT rate FROM tax WHERE chart_id = chart AND taxnumber = line.tax_code AND validto > accounting_on);
-            IF tax_rate IS NULL THEN
-                RAISE EXCEPTION USING ERRCODE = 'HE004',
-                    MESSAGE = format('Account %s has no tax %s on %s.', line.account, line.tax_code, accounting_on);
-            END IF;
-        END IF;
-        FOR part IN
-            SELECT line.amount AS amount, false AS fx, line.tax_base AS tax_base
-            UNION ALL
-            SELECT line.functional_amount - line.amount, true, 0 WHERE line.functional_amount <> line.amount
-        LOOP
-            INSERT INTO acc_trans (trans_id, chart_id, amount, transdate, source, memo, approved, fx_transaction)
-            VALUES (trans, chart, part.amount, accounting_on, submission->>'number', nullif(line.description, ''), true, part.fx)
-            RETURNING entry_id INTO entry;
-            entries := entries || entry;
-            IF units <> '{}' THEN
-                PERFORM pg_temp.facade_write_units(entry, units);
-            END IF;
-            IF line.tax_code IS NOT NULL THEN
-                INSERT INTO tax_extended (entry_id, tax_basis, rate) VALUES (entry, part.tax_base, tax_rate);
-            END IF;
-        END LOOP;
-    END LOOP;
+    WITH entry AS (
+        SELECT nextval('acc_trans_entry_id_seq')::int AS id, part.amount, part.fx, line.account, line.description, line.dimensions,
+               line.tax_code, CASE WHEN part.fx THEN 0 ELSE line.tax_base END AS tax_base,
+               coalesce((SELECT account.id FROM account WHERE accno = line.account AND NOT obsolete),
+                        pg_temp.facade_refuse('HE001', format('The chart has no account %s.', line.account))) AS chart
+        FROM jsonb_to_recordset(lines) AS line (account text, amount numeric, functional_amount numeric, dimensions jsonb,
+                                                tax_code text, tax_base numeric, description text)
+        CROSS JOIN LATERAL (VALUES (line.amount, false), (line.functional_amount - line.amount, true)) AS part (amount, fx)
+        WHERE part.amount <> 0 OR NOT part.fx
+    ), booked AS (
+        INSERT INTO acc_trans (entry_id, trans_id, chart_id, amount, transdate, source, memo, approved, fx_transaction)
+        SELECT id, trans, chart, amount, accounting_on, number, nullif(description, ''), true, fx FROM entry
+    ), worn AS (
+        INSERT INTO business_unit_ac (entry_id, class_id, bu_id)
+        SELECT entry.id, class.id,
+               coalesce(unit.id, pg_temp.facade_refuse('HE003', format('There is no %s %s.', wanted.class, wanted.code)))
+        FROM entry CROSS JOIN LATERAL jsonb_each_text(entry.dimensions) AS wanted (class, code)
+        LEFT JOIN business_unit_class AS class ON class.label = wanted.class AND class.active
+        LEFT JOIN business_unit AS unit ON unit.class_id = class.id AND unit.control_code = wanted.code
+    ), taxed AS (
+        INSERT INTO tax_extended (entry_id, tax_basis, rate)
+        SELECT id, tax_base,
+               coalesce((SELECT rate FROM tax WHERE chart_id = chart AND taxnumber = tax_code AND validto > accounting_on
+                         ORDER BY validto LIMIT 1),
+                        pg_temp.facade_refuse('HE004', format('Account %s has no tax %s on %s.', account, tax_code, accounting_on)))
+        FROM entry WHERE tax_code IS NOT NULL
+    )
+    SELECT array_agg(id) INTO entries FROM entry;
     RETURN entries;
-END $$;
-
--- Both rows of a foreign line bear the dimensions: on one alone, a report by project would miss the rest of the functional amount.
-CREATE FUNCTION pg_temp.facade_write_units(entry int, units jsonb) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    missing text;
-BEGIN
-    INSERT INTO business_unit_ac (entry_id, class_id, bu_id)
-    SELECT entry, unit.class_id, unit.id
-    FROM jsonb_each_text(units) AS wanted (class, code)
-    JOIN business_unit_class AS class ON class.label = wanted.class AND class.active
-    JOIN business_unit AS unit ON unit.class_id = class.id AND unit.control_code = wanted.code;
-    SELECT format('%s %s', wanted.class, wanted.code) INTO missing
-    FROM jsonb_each_text(units) AS wanted (class, code)
-    WHERE NOT EXISTS (SELECT 1 FROM business_unit AS unit JOIN business_unit_class AS class ON class.id = unit.class_id
-                      WHERE class.label = wanted.class AND class.active AND unit.control_code = wanted.code);
-    IF missing IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'HE003', MESSAGE = format('There is no %s.', missing);
-    END IF;
 END $$;

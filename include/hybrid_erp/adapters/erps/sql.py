@@ -71,16 +71,14 @@ class SqlConnector:
         self._last_role = submission.role
         session = self._session(submission.role)
         try:
-            connection = session.claimed(submission.claim_token, submission.deadline)
+            session.claimed(submission.claim_token, submission.deadline)
         except ErpUnavailableError as error:
             return Retry(FailureClass.TRANSIENT, error.message, error.retry_after_seconds, nothing_sent=True)
         statement = self._pack.operation(submission.document.document_type).submit
         try:
-            row = connection.execute(statement.encode(), {"submission": content}).fetchone()
+            return Posted(session.prepared.run(statement, content))
         except psycopg.Error as error:
             return outcome_of_failure(error, self._pack, connection_lost=not session.alive)
-        assert row is not None  # a pack's submit statement answers with one row or raises
-        return Posted(str(row[0]))
 
     def find(self, document_type: DocumentType, posting_ids: Sequence[UUID]) -> Sequence[NativeDocument]:
         """What the ERP holds under these keys, in one query."""

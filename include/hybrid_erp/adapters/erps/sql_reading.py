@@ -50,8 +50,8 @@ def booking_of(row: dict[str, Any], legal_entity: str, pack: SqlPack, mapping: M
 
 def _line(line: dict[str, Any], legal_entity: str, pack: SqlPack, mapping: Mapping) -> BookingLine:
     account, tax_code = line["account"], line.get("tax_code")
-    canonical_names = {native: canonical for canonical, native in mapping.dimensions.items()}
-    dimensions = ((canonical_names[name], value) for name, value in line["dimensions"].items() if name in canonical_names)
+    names = mapping.canonical_dimensions
+    dimensions = ((names[name], value) for name, value in line["dimensions"].items() if name in names)
     # What the mapping does not know keeps its own name, marked, so that the difference shows where the money went.
     return BookingLine(
         account=mapping.canonical_account(account, legal_entity=legal_entity) or f"{account} of the ERP",

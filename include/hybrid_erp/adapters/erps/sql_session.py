@@ -13,6 +13,7 @@ from uuid import UUID
 import psycopg
 
 from hybrid_erp.adapters.erps.sql_pack import SqlPack
+from hybrid_erp.adapters.erps.sql_prepared import PreparedStatements
 from hybrid_erp.model.claim import LEASE_MARGIN_SECONDS, boot_clock
 from hybrid_erp.model.delivery import ErpIdentity
 from hybrid_erp.model.errors import ErpUnavailableError, LeaseTooShortError, WrongSystemError
@@ -47,6 +48,13 @@ class SqlSession:
         self._limit_seconds = 0.0
         self._cut = threading.Event()
         self.identity: ErpIdentity | None = None
+        self._prepared: PreparedStatements | None = None
+
+    @property
+    def prepared(self) -> PreparedStatements:
+        """The submit statements of the session that `claimed` answered with."""
+        assert self._prepared is not None
+        return self._prepared
 
     @property
     def alive(self) -> bool:
@@ -107,6 +115,7 @@ class SqlSession:
         self._require(self.identity)
         if self._pack.function_text:
             connection.execute(self._pack.function_text.encode())
+        self._prepared = PreparedStatements(connection)
         self._line = socket.socket(fileno=os.dup(connection.fileno()))
 
     def _who_is_there(self, connection: Connection) -> ErpIdentity:

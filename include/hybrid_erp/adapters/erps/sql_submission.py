@@ -9,13 +9,15 @@ from hybrid_erp.adapters.erps.sql_pack import SqlPack
 from hybrid_erp.adapters.erps.sql_settlements import NativeLine, settlements
 from hybrid_erp.model.booking import Booking, BookingLine
 from hybrid_erp.model.delivery import Role, Submission
-from hybrid_erp.model.documents import CanonicalDocument, DocumentType, Payment
+from hybrid_erp.model.documents import DocumentType, Payment
 from hybrid_erp.model.mapping import Mapping
 from hybrid_erp.model.ownership import PostingKind
 
 # The fence of a (kind, role) in the company's own database. Every running worker relies on the numbers: never reuse one.
 _KIND_NUMBER: Final = {PostingKind.REFERENCE: 10, PostingKind.PROJECT: 20, PostingKind.BILLING: 30, PostingKind.LEDGER: 40}
 _ROLE_NUMBER: Final = {Role.CONTROL: 1, Role.CANDIDATE: 2, Role.RUN_OFF: 3}
+# Amounts, dates and keys as text: a JSON number would not keep every digit. In ASCII, whatever the session's encoding is.
+_JSON: Final = json.JSONEncoder(default=str)
 
 
 def fence(kind: PostingKind, role: Role) -> int:
@@ -33,6 +35,8 @@ def native_submission(submission: Submission, pack: SqlPack, mapping: Mapping) -
     document, booking = submission.document, submission.booking
     lines = native_lines(booking, document.document_type, pack, mapping) if booking else []
     numbered = document.document_type in pack.numbered
+    stated = document.model_dump(mode="json")
+    term = stated.get("payment_term")
     content: dict[str, Any] = {
         "key": submission.key,
         "content_hash": submission.content_hash,
@@ -41,19 +45,19 @@ def native_submission(submission: Submission, pack: SqlPack, mapping: Mapping) -
         "version": document.version,
         "role": submission.role,
         "fence": fence(document.kind, submission.role),
-        "legal_number": submission.legal_number or getattr(document, "legal_number", None),
+        "legal_number": submission.legal_number or stated.get("legal_number"),
         "draws_number": numbered and submission.role is not Role.CANDIDATE,  # a copy never takes a number of the statutory series
         "accounting_on": booking.accounting_on if booking else document.accounting_on,
         "currency": booking.currency if booking else None,
         "functional_currency": booking.functional_currency if booking else None,
         "exchange_rate": (document.monetary or (None, None))[1],
-        "party": getattr(document, "customer", None),
-        "payment_term": _payment_term(document, mapping),
+        "party": stated.get("customer"),
+        "payment_term": mapping.native_payment_term(term, legal_entity=document.legal_entities[0]) if term else None,
         "lines": lines,
         "settlements": settlements(document, lines, booking) if isinstance(document, Payment) and booking else [],
-        "document": document.model_dump(mode="json"),
+        "document": stated,
     }
-    return json.dumps(content, default=str)
+    return _JSON.encode(content)
 
 
 def native_lines(booking: Booking, document_type: DocumentType, pack: SqlPack, mapping: Mapping) -> list[NativeLine]:
@@ -81,8 +85,3 @@ def _native_line(line: BookingLine, booking: Booking, document_type: DocumentTyp
         tax_base=None if line.tax_base is None else pack.sign * line.tax_base,
         description=line.description,
     )
-
-
-def _payment_term(document: CanonicalDocument, mapping: Mapping) -> str | None:
-    term = getattr(document, "payment_term", None)
-    return mapping.native_payment_term(term, legal_entity=document.legal_entities[0]) if term else None
