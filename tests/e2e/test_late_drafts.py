@@ -30,7 +30,8 @@ def tryton(airflow: ThroughAirflow) -> Iterator[TrytonClient]:
 
 def late_draft(tryton: TrytonClient, like: str, key: str) -> int:
     """A draft of the same entry, as a request makes it that was on its way for long."""
-    (move,) = tryton.search("account.move", [["description", "like", f"%{like}%"]], ["company.id", "journal.id", "period.id", "date"])
+    domain = [["description", "like", f"%{like}%"], ["state", "=", "posted"]]
+    (move,) = tryton.search("account.move", domain, ["company.id", "journal.id", "period.id", "date"])
     row = {name: move[name]["id"] for name in ("company", "journal", "period")}
     return tryton.create(
         "account.move", row | {"date": move["date"], "description": mark(DocumentType.JOURNAL_ENTRY, "J-1", key, "5a" * 32)}

@@ -64,7 +64,6 @@ def in_turn(erp: str, legal_entity: str, role: Role, work: Callable[[CompanyTurn
     configured = settings().erps[erp]
     with store_connection("delivery") as connection:
         outages, turns = PostgresOutages(connection), PostgresTurns(connection, worker_name())
-        require_open(outages, erp, legal_entity, role)
         slots, lease_seconds = configured.slots_of(role), configured.lease_seconds
         turn = turns.take(erp, role, legal_entity, slots=slots, lease_seconds=lease_seconds)
         if isinstance(turn, NoTurn):
@@ -72,7 +71,7 @@ def in_turn(erp: str, legal_entity: str, role: Role, work: Callable[[CompanyTurn
             return turn
         held = CompanyTurn(turn, turns, lease_seconds, Progress())
         try:
-            require_open(outages, erp, legal_entity, role)  # once more: the one before us in this turn may have found out
+            require_open(outages, erp, legal_entity, role)  # in its turn, so that what the one before has found out is known here
             try:
                 held.progress = work(held)
             except (ErpUnavailableError, WrongSystemError) as error:
