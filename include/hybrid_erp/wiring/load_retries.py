@@ -6,10 +6,19 @@ from typing import Any
 
 from airflow.sdk import RetryDecision, RetryPolicy
 
-from hybrid_erp.model.errors import ConfigurationError, LoadNotVerifiedError, LoadRefusedError, WrongSystemError
+from hybrid_erp.model.errors import (
+    ConfigurationError,
+    LoadNotVerifiedError,
+    LoadRefusedError,
+    NotReconcilableError,
+    ReconciliationNotPassedError,
+    WrongSystemError,
+)
 
 #: Trying these again finds the same.
-STAYS_WRONG = ConfigurationError | LoadNotVerifiedError | LoadRefusedError | WrongSystemError
+STAYS_WRONG = (
+    ConfigurationError | LoadNotVerifiedError | LoadRefusedError | NotReconcilableError | ReconciliationNotPassedError | WrongSystemError
+)
 
 
 class PatientRetryPolicy(RetryPolicy):

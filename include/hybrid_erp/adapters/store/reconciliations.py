@@ -20,7 +20,7 @@ BEGIN: Final = """
             %(configuration)s, %(mappings)s, %(plan)s)
     ON CONFLICT (region, run) DO NOTHING
 """
-OF_RUN: Final = "SELECT reconciliation_id FROM reconciliation WHERE region = %s AND run = %s"
+OF_RUN: Final = "SELECT reconciliation_id, depth FROM reconciliation WHERE region = %s AND run = %s"
 TERMS: LiteralString = """
     SELECT reconciliation_id, region, legacy, cloud, legal_entities, depth FROM reconciliation WHERE reconciliation_id = %s
 """
@@ -70,10 +70,14 @@ class PostgresReconciliations:
         """The reconciliation of a run: begun, or the one that the run began before it was tried again."""
         written = dict(terms) | {name: json.dumps(terms[name], default=str) for name in ("mappings", "plan")}
         self.connection.execute(BEGIN, written | {"reconciliation_id": uuid4()})
-        row = self.connection.execute(OF_RUN, (terms["region"], terms["run"])).fetchone()
-        assert row is not None
-        found: UUID = row[0]
-        return found
+        found = self.of_run(terms["region"], terms["run"])
+        assert found is not None
+        return found[0]
+
+    def of_run(self, region: str, run: str) -> tuple[UUID, str] | None:
+        """The reconciliation that a run began, and its depth."""
+        row = self.connection.execute(OF_RUN, (region, run)).fetchone()
+        return (row[0], row[1]) if row else None
 
     def terms(self, reconciliation_id: UUID) -> Mapping[str, Any] | None:
         """What it is about; None if there is none."""
