@@ -40,6 +40,58 @@ def test_an_accepted_event_survives_a_crash_of_postgresql(store: Store) -> None:
     assert store.actions(posting_id) == ["accepted"]
 
 
+AWKWARD = [
+    "NULL",
+    "",
+    '"',
+    "\\",
+    '\\"',
+    "{}",
+    '","',
+    "a,b",
+    "tab\tline\nreturn\r",
+    "Ünïcödé \u4e2d\U0001f600",
+    "\\u0000",
+    "\x7f",
+    " blank ",
+]
+
+
+@pytest.mark.parametrize("text", AWKWARD)
+def test_every_text_is_stored_as_it_was_sent(store: Store, text: str) -> None:
+    token = "".join(filter(lambda letter: "!" <= letter <= "~", text)) or "x"
+    number = f"J{' '.join(text.split())}E"
+    events = [a_journal_entry(number=number, description=text, id=token, correlationid=token), a_journal_entry()]
+
+    store.accept(*events)
+
+    rows = store.sql("SELECT event_id, number, correlation_id, traceparent, data FROM posting ORDER BY seq")
+    assert [row["data"] for row in rows] == [event["data"] for event in events]
+    assert rows[0] | {"data": None} == {"event_id": token, "number": number, "correlation_id": token, "traceparent": None, "data": None}
+    assert store.one("SELECT details->>'number' FROM audit WHERE correlation_id = %s", token) == number
+    assert store.one("SELECT count(*) FROM document WHERE number = %s", number) == 1
+
+
+def test_postings_keep_the_order_in_which_they_were_sent(store: Store) -> None:
+    posting_ids = store.accept(*(a_journal_entry() for _ in range(40)), a_customer("DE01", "US01"), a_journal_entry())
+
+    assert [row["posting_id"] for row in store.sql("SELECT posting_id FROM posting ORDER BY seq")] == posting_ids
+    placed = store.sql("SELECT DISTINCT posting_id, seq FROM outbox ORDER BY seq")
+    assert [(row["posting_id"], row["seq"]) for row in placed] == [
+        (row["posting_id"], row["seq"]) for row in store.sql("SELECT posting_id, seq FROM posting ORDER BY seq")
+    ]
+
+
+def test_each_region_concerned_reads_of_the_acceptance_in_its_trail(store: Store) -> None:
+    (posting_id,) = store.accept(a_customer("DE01", "UK01", "US01", number="C-1") | {"id": "e-1"})
+
+    rows = store.sql("SELECT region, actor, action, posting_id, correlation_id, details FROM audit WHERE posting_id IS NOT NULL ORDER BY 1")
+    content_hash = store.one("SELECT encode(content_hash, 'hex') FROM posting_key")
+    details = {"type": "hybrid-erp.customer.v1", "number": "C-1", "content_hash": content_hash}
+    same = {"actor": "tests", "action": "accepted", "posting_id": posting_id, "correlation_id": "tests/e-1", "details": details}
+    assert rows == [{"region": "amer"} | same, {"region": "emea"} | same]
+
+
 def test_an_event_sent_twice_is_one_posting(store: Store) -> None:
     event = a_journal_entry()
     (posting_id,) = store.accept(event)

@@ -1,7 +1,7 @@
 """Writes new postings: their keys, documents, contents, places in the outbox, dependencies and audit rows, in the caller's transaction.
 
-One statement a table and one binary array a column: a row costs no message of its own, and nothing is quoted. The statements go out without
-waiting for answers, so the next table's columns are made while PostgreSQL writes the last one's.
+A statement takes a whole batch, a column at a time, so that a row costs no message of its own. None waits for the one before it if the
+connection is a pipeline: the next columns are made while PostgreSQL writes the last ones.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from psycopg import Connection
 
+from hybrid_erp.adapters.store.columns import numbers, optional_texts, texts
 from hybrid_erp.model.ownership import PostingKind, period_of
 from hybrid_erp.model.posting import Posting
 
@@ -23,53 +24,76 @@ REFERENCE_LOCKS = """
     WHERE kind = 'reference' AND region = ANY(%s) ORDER BY ownership_id) AS locks
 """
 ERPS_OF_REGIONS = """
-    SELECT DISTINCT w.region, erp FROM ownership w JOIN ownership_period p USING (ownership_id), unnest(ARRAY[p.owner, p.candidate]) AS erp
-    WHERE w.region = ANY(%s) AND erp IS NOT NULL
+    SELECT w.region, erp, CASE WHEN bool_or(erp = p.owner) THEN 'control' ELSE 'candidate' END AS role
+    FROM ownership w JOIN ownership_period p USING (ownership_id), unnest(ARRAY[p.owner, p.candidate]) AS erp
+    WHERE w.region = ANY(%s) AND erp IS NOT NULL GROUP BY 1, 2
 """
 INSERT_KEYS = """
     INSERT INTO posting_key (posting_id, content_hash, accepted_on)
-    SELECT posting_id, content_hash, %s FROM unnest(%b::uuid[], %b::bytea[]) AS key (posting_id, content_hash)
+    SELECT posting_id, decode(content_hash, 'hex'), %s FROM unnest(%s::uuid[], %s::text[]) AS key (posting_id, content_hash)
 """
 INSERT_DOCUMENTS = """
     INSERT INTO document (document_type, identified_in, number, version, source, content_hash, posting_id)
-    SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::integer[], %b::text[], %b::bytea[], %b::uuid[])
+    SELECT document_type, identified_in, number, version, source, decode(content_hash, 'hex'), posting_id
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::integer[], %s::text[], %s::text[], %s::uuid[])
+    AS document (document_type, identified_in, number, version, source, content_hash, posting_id)
 """
+# A posting's place in the order of intake is drawn here, one after the other, and goes with it to the outbox.
 INSERT_POSTINGS = """
-    INSERT INTO posting (accepted_on, accepted_at, accepted_by, posting_id, seq, source, event_id, event_type, document_type, identified_in,
-                         number, version, correlation_id, traceparent, data)
-    SELECT %s, %s, %s, posting_id, seq, source, event_id, event_type, document_type, identified_in, number, version, correlation_id,
-           traceparent, data::jsonb
-    FROM unnest(%b::uuid[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::integer[], %b::text[],
-                %b::text[], %b::text[])
-    AS new (posting_id, seq, source, event_id, event_type, document_type, identified_in, number, version, correlation_id, traceparent, data)
-"""
-INSERT_OUTBOX = """
-    INSERT INTO outbox (accepted_on, posting_id, seq, legal_entity, destination, region, kind, document_type, period, routing_key, lane)
-    SELECT %s, new.* FROM unnest(%b::uuid[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
-                                 %b::text[], %b::text[]) AS new
+    WITH new AS MATERIALIZED (
+        SELECT row_no, nextval('posting_seq') AS seq, posting_id, content_hash, source, event_id, event_type, document_type, identified_in,
+               number, version, correlation_id, traceparent, data::jsonb AS data
+        FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::integer[],
+                    %s::text[], %s::text[], %s::text[])
+        WITH ORDINALITY AS sent (posting_id, content_hash, source, event_id, event_type, document_type, identified_in, number, version,
+                                 correlation_id, traceparent, data, row_no)
+    ), stored AS (
+        INSERT INTO posting (accepted_on, accepted_at, accepted_by, posting_id, seq, source, event_id, event_type, document_type,
+                             identified_in, number, version, correlation_id, traceparent, data)
+        SELECT %s, %s, %s, posting_id, seq, source, event_id, event_type, document_type, identified_in, number, version, correlation_id,
+               traceparent, data FROM new
+    ), placed AS (
+        INSERT INTO outbox (accepted_on, posting_id, seq, document_type, legal_entity, destination, role, region, kind, period,
+                            routing_key, lane)
+        SELECT %s, new.posting_id, new.seq, new.document_type, way.legal_entity, way.destination, way.role, way.region, way.kind,
+               way.period, way.routing_key, way.lane
+        FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+        AS way (row_no, legal_entity, destination, role, region, kind, period, routing_key, lane) JOIN new USING (row_no)
+    )
+    INSERT INTO audit (actor, action, region, posting_id, correlation_id, details)
+    SELECT %s, 'accepted', concerned.region, new.posting_id, new.correlation_id,
+           jsonb_build_object('type', new.event_type, 'number', new.number, 'content_hash', new.content_hash)
+    FROM unnest(%s::bigint[], %s::text[]) AS concerned (row_no, region) JOIN new USING (row_no)
 """
 INSERT_DEPENDENCIES = """
     INSERT INTO dependency (posting_id, document_type, legal_entity, number, until)
-    SELECT * FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[])
+    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[])
 """
-INSERT_AUDIT = """
-    INSERT INTO audit (actor, action, region, posting_id, correlation_id, details)
-    SELECT %s, 'accepted', region, posting_id, correlation_id,
-           jsonb_build_object('type', event_type, 'number', number, 'content_hash', encode(content_hash, 'hex'))
-    FROM unnest(%b::text[], %b::uuid[], %b::text[], %b::text[], %b::text[], %b::bytea[])
-    AS new (region, posting_id, correlation_id, event_type, number, content_hash)
-"""
+
+_Row = tuple[Any, ...]
+_Destinations = Mapping[str, Sequence[tuple[str, str]]]
+"""Of each region: the ERPs that reference documents go to, and their roles there. One that owns nothing there yet gets copies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """New postings in the order of intake, each with its place in that order."""
+    """New postings in the order of intake, and the columns under which two batches with common keys meet."""
 
     postings: Sequence[Posting]
-    places: Sequence[int]
-    accepted_by: str
+    keys: Sequence[str]
+    documents: Sequence[str]
 
-    def write(self, connection: Connection[tuple[Any, ...]]) -> None:
+    @classmethod
+    def of(cls, postings: Sequence[Posting]) -> Self:
+        """What can be made without the store."""
+        # In one order everywhere, so that two batches with common keys meet in the same order and never deadlock.
+        by_key = sorted(postings, key=lambda posting: posting.posting_id.int)
+        by_document = sorted(postings, key=lambda posting: (posting.identity, posting.document.version))
+        keys = (_ids(by_key), texts([posting.content_hash for posting in by_key]))
+        sources, hashes = [posting.source for posting in by_document], [posting.content_hash for posting in by_document]
+        return cls(postings, keys, (*_identities(by_document), texts(sources), texts(hashes), _ids(by_document)))
+
+    def write(self, connection: Connection[_Row], accepted_by: str) -> None:
         """Write everything or raise.
 
         Raises:
@@ -77,65 +101,83 @@ class Acceptance:
         """
         now = datetime.now(UTC)
         today = now.date()
-        hashes = {posting.posting_id: bytes.fromhex(posting.content_hash) for posting in self.postings}
-        # In the order of the keys, so that two batches with common keys meet in the same order and never deadlock.
-        keys = sorted(hashes.items(), key=lambda item: item[0].int)
-        _insert(connection, INSERT_KEYS, keys, today)
-        _insert(connection, INSERT_DOCUMENTS, sorted(_document_row(posting, hashes[posting.posting_id]) for posting in self.postings))
+        connection.execute(INSERT_KEYS, (today, *self.keys))
+        connection.execute(INSERT_DOCUMENTS, self.documents)
         destinations = _reference_destinations(connection, self.postings)
-        placed = list(zip(self.postings, self.places, strict=True))
-        _insert(connection, INSERT_POSTINGS, [_posting_row(posting, place) for posting, place in placed], today, now, self.accepted_by)
-        outbox = [row for posting, place in placed for row in _outbox_rows(posting, place, destinations)]
-        _insert(connection, INSERT_OUTBOX, outbox, today)
-        _insert(connection, INSERT_DEPENDENCIES, [row for posting in self.postings for row in _dependency_rows(posting)])
-        audit = [row for posting in self.postings for row in _audit_rows(posting, hashes[posting.posting_id])]
-        _insert(connection, INSERT_AUDIT, audit, self.accepted_by)
+        ways, regions = _ways(self.postings, destinations), _regions(self.postings)
+        terms = (*_contents(self.postings), today, now, accepted_by, today, *ways, accepted_by, *regions)
+        connection.execute(INSERT_POSTINGS, terms)
+        if any(posting.document.depends_on for posting in self.postings):
+            connection.execute(INSERT_DEPENDENCIES, _dependencies(self.postings))
 
 
-def _insert(connection: Connection[tuple[Any, ...]], statement: str, rows: Sequence[tuple[Any, ...]], *same_in_all: object) -> None:
-    if rows:
-        connection.execute(statement.encode(), (*same_in_all, *map(list, zip(*rows, strict=True))))
+def _ids(postings: Sequence[Posting]) -> str:
+    return texts([posting.posting_id.hex for posting in postings])
 
 
-def _reference_destinations(connection: Connection[tuple[Any, ...]], postings: Sequence[Posting]) -> Mapping[str, Sequence[str]]:
+def _identities(postings: Sequence[Posting]) -> tuple[str, str, str, str]:
+    """Document types, where they are identified, numbers, versions."""
+    identities = [posting.identity for posting in postings]
+    document_types, identified_in, document_numbers = zip(*identities, strict=True) if identities else [()] * 3
+    versions = numbers([posting.document.version for posting in postings])
+    return texts(document_types), texts(identified_in), texts(document_numbers), versions
+
+
+def _contents(postings: Sequence[Posting]) -> tuple[str, ...]:
+    return (
+        _ids(postings),
+        texts([posting.content_hash for posting in postings]),
+        texts([posting.source for posting in postings]),
+        texts([posting.event_id for posting in postings]),
+        texts([posting.event_type for posting in postings]),
+        *_identities(postings),
+        texts([posting.correlation_id for posting in postings]),
+        optional_texts([posting.traceparent for posting in postings]),
+        texts([posting.data for posting in postings]),
+    )
+
+
+def _reference_destinations(connection: Connection[_Row], postings: Sequence[Posting]) -> _Destinations:
     references = [posting for posting in postings if posting.document.kind == PostingKind.REFERENCE]
     regions = sorted({region for posting in references for region in posting.region_of.values()})
     if not regions:
         return {}
     connection.execute(REFERENCE_LOCKS, (regions,))
-    found: dict[str, list[str]] = {}
-    for region, erp in connection.execute(ERPS_OF_REGIONS, (regions,)):
-        found.setdefault(region, []).append(erp)
+    found: dict[str, list[tuple[str, str]]] = {}
+    for region, erp, role in connection.execute(ERPS_OF_REGIONS, (regions,)):
+        found.setdefault(region, []).append((erp, role))
     return found
 
 
-def _document_row(posting: Posting, content_hash: bytes) -> tuple[Any, ...]:
-    return (*posting.identity, posting.document.version, posting.source, content_hash, posting.posting_id)
+def _ways(postings: Sequence[Posting], destinations: _Destinations) -> tuple[str, ...]:
+    rows = [row for row_no, posting in enumerate(postings, start=1) for row in _ways_of(posting, row_no, destinations)]
+    row_no, legal_entities, erps, roles, regions, kinds, *optional = zip(*rows, strict=True) if rows else [()] * 9
+    return (numbers(row_no), texts(legal_entities), texts(erps), texts(roles), texts(regions), texts(kinds), *map(optional_texts, optional))
 
 
-def _posting_row(posting: Posting, place: int) -> tuple[Any, ...]:
-    head = (posting.posting_id, place, posting.source, posting.event_id, posting.event_type)
-    return (*head, *posting.identity, posting.document.version, posting.correlation_id, posting.traceparent, posting.data)
-
-
-def _outbox_rows(posting: Posting, place: int, destinations: Mapping[str, Sequence[str]]) -> Iterator[tuple[Any, ...]]:
+def _ways_of(posting: Posting, row_no: int, destinations: _Destinations) -> Iterator[_Row]:
     """One for each legal entity, and for a reference document one for each of its ERPs."""
     document = posting.document
-    reference = document.kind == PostingKind.REFERENCE
-    period = period_of(document.accounting_on) if document.accounting_on else None
+    kind, lane, routing_key, accounting_on = document.kind, document.lane, document.routing_key, document.accounting_on
+    period = period_of(accounting_on) if accounting_on else None
     for legal_entity, region in posting.region_of.items():
-        lane = f"{legal_entity}/{document.lane}" if reference else document.lane
-        for erp in destinations.get(region, ()) if reference else ("",):
-            head = (posting.posting_id, place, legal_entity, erp, region, document.kind.value, document.document_type.value)
-            yield (*head, period, document.routing_key, f"{erp}/{lane}" if reference else lane)
+        if kind == PostingKind.REFERENCE:
+            for erp, role in destinations.get(region, ()):
+                yield row_no, legal_entity, erp, role, region, kind, period, routing_key, f"{erp}/{legal_entity}/{lane}"
+        else:
+            yield row_no, legal_entity, "", "control", region, kind, period, routing_key, lane
 
 
-def _dependency_rows(posting: Posting) -> Iterator[tuple[Any, ...]]:
+def _regions(postings: Sequence[Posting]) -> tuple[str, str]:
+    rows = [(row_no, region) for row_no, posting in enumerate(postings, start=1) for region in dict.fromkeys(posting.region_of.values())]
+    return numbers([row_no for row_no, _ in rows]), texts([region for _, region in rows])
+
+
+def _dependencies(postings: Sequence[Posting]) -> tuple[str, ...]:
     # A dependency on a reference document is met where the posting goes: in its own legal entity there.
-    for each in dict.fromkeys(posting.document.depends_on):
-        yield posting.posting_id, each.document_type.value, each.legal_entity or "", each.number, each.until
-
-
-def _audit_rows(posting: Posting, content_hash: bytes) -> Iterator[tuple[Any, ...]]:
-    for region in dict.fromkeys(posting.region_of.values()):
-        yield region, posting.posting_id, posting.correlation_id, posting.event_type, posting.document.number, content_hash
+    rows = [
+        (posting.posting_id.hex, each.document_type, each.legal_entity or "", each.number, each.until)
+        for posting in postings
+        for each in dict.fromkeys(posting.document.depends_on)
+    ]
+    return tuple(map(texts, zip(*rows, strict=True)))

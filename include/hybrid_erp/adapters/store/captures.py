@@ -27,7 +27,6 @@ LOCKS: Final = """
 KNOWN: Final = """
     SELECT native_id, treatment, booking_hash FROM native_document WHERE erp = %s AND legal_entity = %s AND native_id = ANY(%s) FOR UPDATE
 """
-PLACES: Final = "SELECT nextval('posting_seq') FROM generate_series(1, %s)"
 # Found in the ERP that owns its period: booked by the control. Found in the other one: booked there as a copy, and due at the owner.
 SETTLED: Final = """
     WITH found AS (
@@ -155,8 +154,7 @@ class PostgresCaptures:
         return {native_id: (treatment, booked) for native_id, treatment, booked in rows}
 
     def _settle(self, erp: str, fresh: Sequence[tuple[Treated, Posting]]) -> None:
-        places = [row[0] for row in self.connection.execute(PLACES, (len(fresh),)).fetchall()]
-        Acceptance([posting for _, posting in fresh], places, self.by).write(self.connection)
+        Acceptance.of([posting for _, posting in fresh]).write(self.connection, self.by)
         entries = [each.entry for each, _ in fresh]
         posting_ids = [posting.posting_id for _, posting in fresh]
         terms = {

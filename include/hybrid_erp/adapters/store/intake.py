@@ -16,6 +16,7 @@ from psycopg import Connection, Cursor, errors
 from psycopg_pool import ConnectionPool
 
 from hybrid_erp.adapters.store.acceptance import Acceptance
+from hybrid_erp.adapters.store.columns import texts
 from hybrid_erp.model.documents import FIRM
 from hybrid_erp.model.errors import DocumentConflictError, ForeignSourceError, KeyReusedError, RefusedEventError, StaleVersionError
 from hybrid_erp.model.posting import Posting
@@ -30,13 +31,12 @@ VERSION_LOCKS = """
     SELECT CASE WHEN later THEN pg_advisory_xact_lock(4, place)::text ELSE pg_advisory_xact_lock_shared(4, place)::text END
     FROM unnest(%b::integer[], %b::boolean[]) AS locks (place, later)
 """
-KNOWN_KEYS = "SELECT posting_id, content_hash FROM posting_key WHERE posting_id = ANY(%b::uuid[])"
+KNOWN_KEYS = "SELECT posting_id, content_hash FROM posting_key WHERE posting_id = ANY(%s::uuid[])"
 KNOWN_DOCUMENTS = """
     SELECT d.document_type, d.identified_in, d.number, d.version, d.source, d.content_hash, d.posting_id
-    FROM unnest(%b::text[], %b::text[], %b::text[]) AS asked (document_type, identified_in, number)
+    FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked (document_type, identified_in, number)
     JOIN document d USING (document_type, identified_in, number)
 """
-NEXT_PLACES = "SELECT nextval('posting_seq') FROM generate_series(1, %s)"
 
 _Identity = tuple[str, str, str]
 
@@ -53,11 +53,13 @@ class PostgresIntake:
             try:
                 with self.pool.connection() as connection, connection.pipeline():
                     look = _Look.begin(connection, postings, keys_too=tried > 0)
-                    answers, new = _sort_out(postings, {}, {})  # while PostgreSQL looks; it stands if nothing is known, as nearly always
+                    answers, new = _sort_out(postings, {}, {})  # while PostgreSQL looks; nearly always, nothing is known and this stands
+                    acceptance = Acceptance.of(new)
                     if known := look.known():
                         answers, new = _sort_out(postings, *known)
-                    if new:  # a place that a duplicate leaves free stays free
-                        Acceptance(new, look.places()[: len(new)], accepted_by).write(connection)
+                        acceptance = Acceptance.of(new)
+                    if new:
+                        acceptance.write(connection, accepted_by)
             except errors.UniqueViolation:
                 continue  # another batch wrote one of these keys between our look and our write
             return answers
@@ -71,11 +73,10 @@ _Documents = dict[_Identity, dict[int, tuple[str, str, UUID]]]
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What the store holds of a batch's keys and documents, and places in the order of intake for its postings; asked, not yet answered."""
+    """What the store holds of a batch's keys and documents: asked, not yet answered."""
 
     keys: Cursor[_Row] | None
     documents: Cursor[_Row]
-    next_places: Cursor[_Row]
 
     @classmethod
     def begin(cls, connection: Connection[_Row], postings: Sequence[Posting], *, keys_too: bool) -> Self:
@@ -90,9 +91,8 @@ class _Look:
             later[identity] = later.get(identity, False) or posting.document.version > 1
         connection.execute(VERSION_LOCKS, _version_locks(later))
         return cls(
-            connection.execute(KNOWN_KEYS, ([posting.posting_id for posting in postings],)) if keys_too else None,
-            connection.execute(KNOWN_DOCUMENTS, [list(column) for column in zip(*later, strict=True)]),
-            connection.execute(NEXT_PLACES, (len(postings),)),
+            connection.execute(KNOWN_KEYS, (texts([posting.posting_id.hex for posting in postings]),)) if keys_too else None,
+            connection.execute(KNOWN_DOCUMENTS, [texts(column) for column in zip(*later, strict=True)]),
         )
 
     def known(self) -> tuple[_Keys, _Documents] | None:
@@ -102,10 +102,6 @@ class _Look:
         for document_type, identified_in, number, version, source, content_hash, posting_id in self.documents:
             documents.setdefault((document_type, identified_in, number), {})[version] = (source, content_hash.hex(), posting_id)
         return (keys, documents) if keys or documents else None
-
-    def places(self) -> list[int]:
-        """As many as there are postings."""
-        return [place for (place,) in self.next_places]
 
 
 def _version_locks(later: dict[_Identity, bool]) -> tuple[list[int], list[bool]]:
