@@ -127,7 +127,7 @@ class ToleranceRule(_Part):
 class IgnoreRule(_Part):
     """An aspect on which the ERPs may disagree. Only aspects that move no money, between accounts or between people, can be named."""
 
-    aspect: Literal["description", "number", "due date", "line count"]
+    aspect: Literal["legal number", "issue date", "due date"]
     owner: Words
     reason: Words
     expires_on: date

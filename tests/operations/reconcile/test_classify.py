@@ -166,7 +166,7 @@ def test_another_legal_number_is_numbering_and_moves_no_money() -> None:
         differing([replace(OURS, legal_number="R-1")], [replace(COPY, legal_number="R-2")]), known(KEY, legacy=posted(), cloud=posted())
     )
 
-    assert (found.difference_class, found.gross) == (DifferenceClass.NUMBERING, 0)
+    assert (found.difference_class, found.gross) == (DifferenceClass.NUMBERING, Decimal(0))
 
 
 def test_another_customer_moves_money_though_no_cell_shows_it() -> None:
