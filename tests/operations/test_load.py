@@ -152,6 +152,7 @@ def test_two_items_of_one_number_are_told_apart() -> None:
     [
         ({"movement": [a_movement("?", "5.00", native="5700"), a_movement("1000", "-5.00")]}, GapClass.UNMAPPED_ACCOUNT),
         ({"movement": [a_movement("1000", "5.00")]}, GapClass.OUT_OF_BALANCE),
+        ({"movement": [a_movement("1000", "5.005"), a_movement("4000", "-5.005")]}, GapClass.REFUSED),
         ({"movement": [a_movement("2950", "5.00"), a_movement("1000", "-5.00")]}, GapClass.CONTROL_ACCOUNT),
         ({"movement": [a_movement("2000", "-5.00"), a_movement("1000", "5.00")]}, GapClass.CONTROL_ACCOUNT),
         ({"movement": [a_movement("1100", "5.00"), a_movement("1000", "-5.00")]}, GapClass.CONTROL_ACCOUNT),

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from hybrid_erp.flow.intake import Intake
-from hybrid_erp.model.errors import ConfigurationError, RefusedEventError
+from hybrid_erp.flow.intake import posting_of
+from hybrid_erp.model.errors import ConfigurationError
 from hybrid_erp.model.posting import Posting
 from hybrid_erp.operations.load.terms import LoadTerms
-from hybrid_erp.ports import Stored
 from hybrid_erp.settings import Settings
 from hybrid_erp.wiring.configuration import settings
 
 
-def load_terms(configured: Settings, region: str, legal_entity: str, posting_of: Callable[[dict[str, Any]], Posting]) -> LoadTerms:
+def load_terms(configured: Settings, region: str, legal_entity: str, check: Callable[[dict[str, Any]], Posting]) -> LoadTerms:
     """The terms of one legal entity's load.
 
     Raises:
@@ -43,17 +43,10 @@ def load_terms(configured: Settings, region: str, legal_entity: str, posting_of:
         not_kept=configured.erps[moving.cloud].not_kept,
         firm=configured.firm,
         cloud_mapping=configured.mappings[moving.cloud],
-        posting_of=posting_of,
+        posting_of=check,
     )
-
-
-class _Nowhere:
-    """A load's documents are checked as any event is; they enter the store by the load's own work list."""
-
-    def accept(self, postings: Sequence[Posting], *, accepted_by: str) -> Sequence[Stored | RefusedEventError]:
-        raise AssertionError(f"{len(postings)} documents of a load must not be accepted for {accepted_by}")
 
 
 def terms_of(region: str, legal_entity: str) -> LoadTerms:
     """The terms of one legal entity's load, by the configuration of this process. Raises ConfigurationError as `load_terms`."""
-    return load_terms(settings(), region, legal_entity, Intake(settings().firm, _Nowhere()).posting_of)
+    return load_terms(settings(), region, legal_entity, partial(posting_of, settings().firm))

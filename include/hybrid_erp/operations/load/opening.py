@@ -10,7 +10,7 @@ from decimal import Decimal
 from hybrid_erp.model.books import AccountMovement, OpenReceivable
 from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.load import Gap, GapClass, LoadItem
-from hybrid_erp.model.money import ZERO
+from hybrid_erp.model.money import ZERO, has_too_many_digits
 from hybrid_erp.model.ownership import period_of
 from hybrid_erp.operations.load.terms import LoadTerms
 
@@ -69,6 +69,9 @@ def gaps_of_accounts(
         yield Gap(GapClass.OUT_OF_BALANCE, "trial balance", reason, True, total)
     figures = closing_figures(movements, terms, accounting_on)
     for account, amount in figures.items():
+        if has_too_many_digits(amount, terms.functional_currency):
+            reason = f"{amount:,} stands on it, which {terms.functional_currency} cannot express: an entry was not rounded."
+            yield Gap(GapClass.REFUSED, f"canonical account {account}", reason, True, amount)
         if account not in terms.subledger_of and not terms.is_in_cloud_chart(account, DocumentType.OPENING_BALANCE, accounting_on):
             reason = f"{amount:,} {terms.functional_currency} stands on it and the mapping of {terms.cloud} does not know it."
             yield Gap(GapClass.UNMAPPED_ACCOUNT, f"canonical account {account}", reason, True, amount)

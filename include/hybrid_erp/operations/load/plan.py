@@ -71,8 +71,7 @@ def _brought(terms: LoadTerms, figures: Figures, known: KnownToStore, ordinal: i
     receivables, refused = open_items(figures.receivables, terms, ordinal, day)
     gaps = [*gaps_of_accounts(figures.movements, figures.receivables, terms, day), *refused, *master.gaps]
     balance = None
-    # What is not mapped or out of balance makes no document that could be checked; the gap says so.
-    if not any(gap.gap_class in {GapClass.OUT_OF_BALANCE, GapClass.UNMAPPED_ACCOUNT} for gap in gaps):
+    if not any(gap.blocks for gap in gaps):  # otherwise it may be no document at all: the gap says why
         balance = opening_balance(closing_figures(figures.movements, terms, day), terms, ordinal, day)
     return [*master.items, *receivables, *([balance] if balance else [])], gaps
 
