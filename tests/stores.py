@@ -23,6 +23,7 @@ from hybrid_erp.adapters.store.ownership import PostgresOwnership
 from hybrid_erp.adapters.store.settlements import PostgresSettlements
 from hybrid_erp.flow.intake import Intake, Verdict
 from hybrid_erp.model.claim import Claim, SettledPosted
+from hybrid_erp.model.delivery import Role
 from hybrid_erp.operations.establish import establish_ownership
 from sandbox.launch import launched
 from sandbox.places import SANDBOX
@@ -123,9 +124,9 @@ class Store:
         assert [answer.verdict for answer in answers] == [Verdict.ACCEPTED] * len(events), [answer.refusal for answer in answers]
         return [answer.posting_id for answer in answers if answer.posting_id is not None]
 
-    def claims(self, worker: str = "worker-1") -> PostgresClaims:
+    def claims(self, worker: str = "worker-1", role: Role = Role.CONTROL) -> PostgresClaims:
         """Claims of one worker."""
-        return PostgresClaims(self.connect("delivery"), worker)
+        return PostgresClaims(self.connect("delivery"), worker, role)
 
     def settlements(self, worker: str = "worker-1") -> PostgresSettlements:
         """Settlements of one worker."""
@@ -135,9 +136,11 @@ class Store:
         """Ownership moves."""
         return PostgresOwnership(self.connect("cutover"))
 
-    def claim(self, erp: str = LEGACY, *, worker: str = "worker-1", limit: int = 100, lease_seconds: float = 60) -> list[Claim]:
-        """Everything that may be sent to an ERP now, of every company."""
-        claims = self.claims(worker)
+    def claim(
+        self, erp: str = LEGACY, *, role: Role = Role.CONTROL, worker: str = "worker-1", limit: int = 100, lease_seconds: float = 60
+    ) -> list[Claim]:
+        """Everything that may be sent to an ERP now in a role, of every company."""
+        claims = self.claims(worker, role)
         queues = claims.due(erp)
         return [claim for queue in queues for claim in claims.claim(erp, queue, limit=limit, lease_seconds=lease_seconds)]
 

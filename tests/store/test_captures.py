@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from hybrid_erp.adapters.store.captures import PostgresCaptures
-from hybrid_erp.adapters.store.claims import PostgresClaims
 from hybrid_erp.adapters.store.dual_run import Boundary, PostgresDualRun
 from hybrid_erp.model.booking import Booking, BookingLine
 from hybrid_erp.model.books import Changes, Entry, Origin
@@ -96,8 +95,7 @@ def captured(store: Store, *pages: Sequence[Entry], erp: str = LEGACY, policies:
 
 def copies(store: Store) -> list[Claim]:
     """Every copy that may be sent now."""
-    claims = PostgresClaims(store.connect("delivery"), "shadow-1", Role.CANDIDATE)
-    return [claim for queue in claims.due(CLOUD) for claim in claims.claim(CLOUD, queue, limit=100, lease_seconds=60)]
+    return store.claim(CLOUD, role=Role.CANDIDATE, worker="shadow-1")
 
 
 def test_a_native_entry_of_the_owner_is_posted_there_and_due_at_the_candidate(dual: Store) -> None:

@@ -136,7 +136,7 @@ def test_a_reference_document_is_delivered_to_each_erp_by_itself(store: Store) -
     store.sql("UPDATE ownership_period SET candidate = %s WHERE owner = %s", CLOUD, LEGACY)
     (posting_id,) = store.accept(a_customer("DE01", "UK01", number="C-1"))
 
-    legacy, cloud = store.claim(LEGACY), store.claim(CLOUD)
+    legacy, cloud = store.claim(LEGACY), store.claim(CLOUD, role=Role.CANDIDATE)
 
     assert [claim.legal_entity for claim in legacy] == ["DE01", "UK01"]
     assert [claim.legal_entity for claim in cloud] == ["DE01", "UK01"]

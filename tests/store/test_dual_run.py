@@ -11,14 +11,13 @@ from uuid import UUID
 
 import pytest
 
-from hybrid_erp.adapters.store.claims import PostgresClaims
 from hybrid_erp.adapters.store.dead_letters import PostgresDeadLetters
 from hybrid_erp.adapters.store.dual_run import Boundary, PostgresDualRun
 from hybrid_erp.model.claim import Claim, SettledDead, SettledPosted, SettledRetry
 from hybrid_erp.model.delivery import FailureClass, Role
 from hybrid_erp.model.errors import OwnershipConflictError
 from hybrid_erp.operations.dual_run import DualRunRequest, DualRunStep, run_step
-from tests.builders import a_journal_entry, a_project, an_invoice
+from tests.builders import a_customer, a_journal_entry, a_project, an_invoice
 from tests.stores import CLOUD, LEGACY, Store
 
 KINDS = ("project", "billing", "ledger")
@@ -39,10 +38,9 @@ def a_dual_run(store: Store, share: int = WHOLE, contained: Sequence[UUID] = ())
     return run
 
 
-def copies(store: Store, *, limit: int = 100) -> list[Claim]:
+def copies(store: Store) -> list[Claim]:
     """Every copy that may be sent now."""
-    claims = PostgresClaims(store.connect("delivery"), "shadow-1", Role.CANDIDATE)
-    return [claim for queue in claims.due(CLOUD) for claim in claims.claim(CLOUD, queue, limit=limit, lease_seconds=60)]
+    return store.claim(CLOUD, role=Role.CANDIDATE, worker="shadow-1")
 
 
 def booked(store: Store, *events: dict[str, Any], settlement: SettledPosted = POSTED) -> list[Claim]:
@@ -236,6 +234,11 @@ def test_reference_documents_go_to_the_candidate_from_the_load_on(store: Store) 
     run = PostgresDualRun(store.connect("cutover"))
     assert run.shadow_reference("emea", CLOUD, by="lead", reason="load")
     assert not run.shadow_reference("emea", CLOUD, by="lead", reason="load")
+
+    store.accept(a_customer("DE01", number="C-77"))
+
+    assert [claim.role for claim in store.claim()] == [Role.CONTROL]
+    assert [(copy.role, copy.document.number) for copy in copies(store)] == [(Role.CANDIDATE, "C-77")]
 
 
 @pytest.mark.parametrize("phase", ["frozen", "drained", "locked"])

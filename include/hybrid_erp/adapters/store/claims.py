@@ -48,7 +48,7 @@ _CLAIMABLE: LiteralString = f"""
                OR pin.erp IS NOT NULL OR o.kind = 'reference' OR booked.period < w.moving_from_period
                OR (o.role = 'candidate' AND w.phase IN ('frozen', 'drained', 'locked'))
                OR (w.phase = 'frozen' AND EXISTS ({_MARKED} AND d.erp = %(erp)s)))
-          AND (o.role = 'control' OR o.priority > 0 OR w.open_share = 10000
+          AND (o.role = 'control' OR o.kind = 'reference' OR o.priority > 0 OR w.open_share = 10000
                OR share_place(coalesce(o.routing_key, o.posting_id::text)) < w.open_share)
           AND NOT EXISTS (SELECT FROM outbox e WHERE e.lane = o.lane AND e.seq < o.seq AND e.state NOT IN ('posted', 'cancelled'))
           AND (o.role = 'candidate' OR NOT EXISTS (SELECT FROM outbox e WHERE e.lane = routed.erp || '/' || o.lane

@@ -223,8 +223,8 @@ END $$;
 
 -- Gives the dual run up: nothing is copied any more, and what waits for the candidate is cancelled. Refused while a request for a copy may
 -- be under way there.
-CREATE FUNCTION end_dual_run(p_region text, p_kinds text[], p_legal_entities text[], p_by text, p_reason text) RETURNS bigint LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+CREATE FUNCTION end_dual_run(p_region text, p_kinds text[], p_legal_entities text[], p_by text, p_reason text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     ids integer[] := ownership_ids(p_region, p_kinds);
     given_up bigint;
