@@ -1,0 +1,335 @@
+"""A legal entity on two ledgers and a real store: what is equal passes at a constant price, what is not is found and classed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from hybrid_erp.adapters.store.dual_run import Boundary, PostgresDualRun
+from hybrid_erp.adapters.store.observations import PostgresObservations
+from hybrid_erp.adapters.store.observations_reading import PostgresComparison
+from hybrid_erp.adapters.store.reconciliation_facts import PostgresReconciliationFacts
+from hybrid_erp.adapters.store.reconciliations import PostgresReconciliations
+from hybrid_erp.model.booking import BookingLine
+from hybrid_erp.model.books import Changes, Entry, Origin, ProjectFigures
+from hybrid_erp.model.claim import Claim, SettledDead, SettledPosted, SettledRetry
+from hybrid_erp.model.delivery import FailureClass, Role
+from hybrid_erp.model.errors import ConfigurationError, NotReconcilableError
+from hybrid_erp.model.reconciliation import Difference, DifferenceClass, EntityResult
+from hybrid_erp.model.region_plan import RegionPlan
+from hybrid_erp.operations.reconcile.entity import EntityReconciliation
+from hybrid_erp.operations.reconcile.follow import Follower
+from hybrid_erp.operations.reconcile.look import EntityTerms, Looker
+from hybrid_erp.operations.reconcile.region import prepared
+from tests.builders import a_journal_entry
+from tests.observed import an_entry, with_lines
+from tests.operations.reconcile.ledger import Ledger
+from tests.stores import CLOUD, LEGACY, SETTINGS, Store
+
+KINDS, ENTITIES = ("project", "billing", "ledger"), ("DE01", "UK01")
+TODAY = date(2026, 3, 31)
+PLAN: dict[str, Any] = {"confirmation_seconds_max": 0, "intercompany_accounts": ["1300"]}
+
+
+@dataclass
+class Firm:
+    """A legal entity in dual run on two ledgers."""
+
+    store: Store
+    legacy: Ledger
+    cloud: Ledger
+    plan: dict[str, Any]
+
+    def booked(self, amount: str = "100.10", *, copy: str = "posted", day: str = "2026-03-05") -> UUID:
+        """A posting that the control has booked, and what became of its copy: posted, waiting, refused, retried."""
+        self.store.accept(a_journal_entry(amount=amount, accounting_date=day))
+        control = self.store.claim_one()
+        self.legacy.post(_entry(f"gl,{len(self.legacy.told)}", control, amount, day))
+        self.store.settlements().settle(control, SettledPosted(self.legacy.told[-1], "JE", None, date.fromisoformat(day)))
+        if copy != "waiting":
+            (claim,) = self.store.claim(CLOUD, role=Role.CANDIDATE)
+            self._settle_copy(claim, copy, amount, day)
+        return control.posting_id
+
+    def _settle_copy(self, claim: Claim, copy: str, amount: str, day: str) -> None:
+        settlements = self.store.settlements()
+        if copy == "refused":
+            settlements.settle(claim, SettledDead(FailureClass.VALIDATION, "no such party"))
+        elif copy == "unmapped":
+            settlements.settle(claim, SettledDead(FailureClass.MAPPING_GAP, "no account for 5200"))
+        elif copy == "retried":
+            settlements.settle(claim, SettledRetry(FailureClass.TRANSIENT, "502", 60, nothing_sent=False))
+        else:
+            self.cloud.post(_entry(f"account.move,{len(self.cloud.told)}", claim, copy if copy != "posted" else amount, day))
+            native_id = self.cloud.told[-1]
+            conflict = SettledDead(FailureClass.CONFLICT, "amounts differ", native_id)
+            settlements.settle(claim, SettledPosted(native_id, "M", None, date.fromisoformat(day)) if copy == "posted" else conflict)
+
+    def reconcile(self, **changes: Any) -> EntityResult:
+        """One reconciliation."""
+        plan = RegionPlan.model_validate(PLAN | self.plan)
+        connection = self.store.connect("delivery")
+        observations, comparison = PostgresObservations(connection), PostgresComparison(connection)
+        facts = PostgresReconciliationFacts(connection)
+        followers = [
+            Follower(erp, side, "DE01", ledger, observations, comparison, facts)  # type: ignore[arg-type]
+            for erp, side, ledger in ((LEGACY, "legacy", self.legacy), (CLOUD, "cloud", self.cloud))
+        ]
+        charts = prepared(plan, "DE01", (LEGACY, self.legacy), (CLOUD, self.cloud), TODAY)
+        terms = EntityTerms("DE01", "EUR", plan, ("1100",), frozenset({"4000", "5200", "6200"}))
+        return EntityReconciliation(Looker(terms, charts, followers[0], followers[1], facts), TODAY).run(**changes)
+
+
+def _entry(native_id: str, claim: Claim, amount: str, day: str) -> Entry:
+    entry = an_entry(native_id, posting_id=claim.posting_id, changed_at=None)
+    booking = replace(entry.booking, accounting_on=date.fromisoformat(day), lines=_lines(amount))
+    return replace(entry, booking=booking)
+
+
+def _lines(amount: str, account: str = "5200") -> tuple[BookingLine, ...]:
+    value = Decimal(amount)
+    return (BookingLine(account, value, value), BookingLine("1000", -value, -value))
+
+
+def a_native(native_id: str, amount: str = "7.00", account: str = "5200", **changes: Any) -> Entry:
+    return replace(with_lines(an_entry(native_id, changed_at=None), *_lines(amount, account)), **changes)
+
+
+@pytest.fixture
+def firm(store: Store) -> Firm:
+    run = PostgresDualRun(store.connect("cutover"))
+    for legal_entity in ENTITIES:
+        run.draw_boundary(Boundary(legal_entity, LEGACY, CLOUD, 0, "0", "0", datetime.now(UTC)), ())
+    run.start("emea", KINDS, ENTITIES, CLOUD, by="lead", reason="loaded")
+    run.raise_share("emea", KINDS, 10_000, by="lead", reason="all")
+    return Firm(store, Ledger(), Ledger(), {})
+
+
+def found(result: EntityResult) -> list[tuple[DifferenceClass, Decimal]]:
+    return sorted((each.difference_class, each.gross) for each in result.differences)
+
+
+def the_difference(result: EntityResult) -> Difference:
+    (difference,) = result.differences
+    return difference
+
+
+def test_two_equal_ledgers_pass_and_nothing_unchanged_is_read_again(firm: Firm) -> None:
+    for number in range(5):
+        firm.booked(f"{number + 1}.00")
+
+    first = firm.reconcile()
+    told, calls = firm.legacy.told_documents, firm.legacy.calls
+    second = firm.reconcile()
+
+    assert first.verdict.passed, first.verdict.reasons
+    assert (second.verdict.passed, second.looks, second.differences) == (True, 1, ())
+    assert firm.legacy.told_documents == told
+    assert firm.legacy.calls - calls == calls  # the number of equal documents costs no call
+    assert {row.difference for row in first.rows} == {Decimal(0)}
+    assert {(row.place.account, row.native_legacy) for row in first.rows} == {("1000", ("N1000",)), ("5200", ("N5200",))}
+
+
+def test_every_class_is_told_side_by_side_and_comes_to_the_whole_difference(firm: Firm) -> None:
+    firm.booked("10.00")
+    firm.booked("11.00", copy="waiting")
+    firm.store.sql("UPDATE outbox SET due_at = 'infinity' WHERE role = 'candidate' AND state = 'waiting'")
+    firm.booked("12.00", copy="refused")
+    firm.booked("13.00", copy="unmapped")
+    firm.booked("14.00", copy="retried")
+    firm.booked("15.00", copy="15.01")
+    firm.booked("16.00", copy="19.00")
+    firm.booked("17.00")
+    firm.cloud.alter(firm.cloud.told[-1])
+    firm.legacy.post(a_native("gl,900"))
+    firm.cloud.post(a_native("account.move,901", "8.00"))
+    firm.legacy.post(a_native("gl,902", "9.00", "6200", origin=Origin.PERIOD_RUN, period_run="depreciation"))
+
+    result = firm.reconcile()
+
+    assert found(result) == sorted(
+        [
+            (DifferenceClass.IN_FLIGHT, Decimal("11.00")),
+            (DifferenceClass.DEAD_LETTER, Decimal("12.00")),
+            (DifferenceClass.MAPPING_GAP, Decimal("13.00")),
+            (DifferenceClass.CANDIDATE_RETRYING, Decimal("14.00")),
+            (DifferenceClass.ROUNDING, Decimal("0.01")),
+            (DifferenceClass.ALTERED_BY_ERP, Decimal("3.00")),
+            (DifferenceClass.DELETED_AFTER_POSTING, Decimal("17.00")),
+            (DifferenceClass.NATIVE_IN_LEGACY, Decimal("7.00")),
+            (DifferenceClass.NATIVE_IN_CLOUD, Decimal("8.00")),
+            (DifferenceClass.PERIOD_RUN, Decimal("9.00")),
+        ]
+    )
+    assert not result.verdict.passed
+    assert result.looks == 2
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_what_is_changed_after_posting_is_found_whether_the_erp_tells_or_not(firm: Firm, tells: bool) -> None:
+    firm.booked("10.00")
+    firm.booked("20.00")
+    assert firm.reconcile().verdict.passed
+    tampered = replace(firm.cloud.documents["account.move,1"], booking=_booking_of(firm, "20.01"))
+
+    firm.cloud.post(tampered) if tells else firm.cloud.alter(tampered)
+
+    difference = the_difference(firm.reconcile())
+    assert (difference.difference_class, difference.gross) == (DifferenceClass.CHANGED_AFTER_POSTING, Decimal("0.01"))
+    assert difference.cloud_id == "account.move,1"
+
+
+def _booking_of(firm: Firm, amount: str) -> Any:
+    return replace(firm.cloud.documents["account.move,1"].booking, lines=_lines(amount))
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_what_is_deleted_after_it_was_read_is_found(firm: Firm, tells: bool) -> None:
+    firm.booked("10.00")
+    assert firm.reconcile().verdict.passed
+
+    firm.cloud.alter("account.move,0")
+
+    assert the_difference(firm.reconcile(thorough=tells)).difference_class is DifferenceClass.DELETED_AFTER_POSTING
+
+
+@dataclass
+class Arriving(Ledger):
+    """A ledger in which something arrives just after it has told what changed."""
+
+    arrives: Callable[[], None] = lambda: None
+    at_look: int = 1
+    looks: int = 0
+
+    def changes(self, after: str | None, *, limit: int = 1000, thorough: bool = False) -> Changes:
+        told = super().changes(after, limit=limit, thorough=thorough)
+        self.looks += 1
+        if self.looks == self.at_look:
+            self.arrives()
+        return told
+
+
+@pytest.mark.parametrize("at_look", [1, 2])
+def test_what_arrives_while_the_erps_are_read_is_no_alarm(firm: Firm, at_look: int) -> None:
+    firm.cloud = arriving = Arriving(at_look=at_look)
+    firm.booked("10.00", copy="waiting")
+    (claim,) = firm.store.claim(CLOUD, role=Role.CANDIDATE)
+    arriving.arrives = lambda: firm._settle_copy(claim, "posted", "10.00", "2026-03-05")
+
+    result = firm.reconcile()
+
+    assert result.verdict.passed, result.verdict.reasons
+    assert [each.arrived for each in result.differences] == ([] if at_look == 1 else [True])
+
+
+def test_a_legacy_account_without_a_scope_is_refused_before_anything_is_compared(firm: Firm) -> None:
+    firm.legacy.unmapped = ("5700",)
+
+    with pytest.raises(ConfigurationError, match="Account 5700 of DE01 in the legacy ERP has no scope"):
+        firm.reconcile()
+
+
+def test_a_cloud_erp_without_an_open_period_is_refused(firm: Firm) -> None:
+    firm.cloud.closed = True
+
+    with pytest.raises(NotReconcilableError, match="no open accounting period"):
+        firm.reconcile()
+
+
+SCOPE = {"accounts": ["57*"], "scope": "out_of_scope", "owner": "Controller", "reason": "consolidation only", "control_total": "5.00"}
+
+
+def test_accounts_out_of_scope_are_held_by_their_total(firm: Firm) -> None:
+    firm.plan = {"scope": {"legacy": [SCOPE]}}
+    firm.legacy.unmapped = ("5700", "5701")
+    lines = (BookingLine("5700 of the ERP", Decimal(5), Decimal(5)), BookingLine("5701 of the ERP", Decimal(-5), Decimal(-5)))
+    firm.legacy.post(with_lines(an_entry("gl,900", changed_at=None), *lines))
+
+    result = firm.reconcile()
+
+    (apart,) = result.left_out
+    assert (apart.amount, apart.held, apart.accounts) == (Decimal(0), False, ("5700", "5701"))
+    assert result.rows == ()
+    assert "5700" in "".join(result.verdict.reasons)
+
+
+def test_a_native_account_that_the_mapping_does_not_know_is_a_mapping_gap(firm: Firm) -> None:
+    firm.plan = {"scope": {"legacy": [SCOPE | {"scope": "captured", "control_total": None}]}}
+    firm.legacy.unmapped = ("5700",)
+    lines = (BookingLine("5700 of the ERP", Decimal(5), Decimal(5)), BookingLine("1000", Decimal(-5), Decimal(-5)))
+    firm.legacy.post(with_lines(an_entry("gl,900", changed_at=None), *lines))
+
+    difference = the_difference(firm.reconcile())
+
+    assert difference.difference_class is DifferenceClass.MAPPING_GAP
+    assert {place.account for place, _ in difference.amounts} == {"1000", f"5700 of {LEGACY}"}
+
+
+def test_a_run_that_both_make_alike_is_no_difference_and_one_that_is_mirrored_may_not_run_twice(firm: Firm) -> None:
+    run = {"account": "6200", "amount": "9.00", "origin": Origin.PERIOD_RUN, "period_run": "depreciation"}
+    firm.legacy.post(a_native("gl,902", **run))
+    firm.cloud.post(a_native("account.move,902", **run))
+
+    firm.plan = {"period_runs": {"depreciation": "both"}}
+    assert firm.reconcile().verdict.passed
+
+    firm.plan = {"period_runs": {"depreciation": "mirror"}}
+    assert any("runs in one ERP alone" in reason for reason in firm.reconcile().verdict.reasons)
+
+
+def test_clearing_accounts_that_are_not_zero_and_control_accounts_without_items_fail(firm: Firm) -> None:
+    for ledger, native_id in ((firm.legacy, "gl,1"), (firm.cloud, "account.move,1")):
+        lines = (BookingLine("2950", Decimal(5), Decimal(5)), BookingLine("1100", Decimal(-5), Decimal(-5), party="C-1"))
+        ledger.post(with_lines(an_entry(native_id, posting_id=UUID(int=9), changed_at=None), *lines))
+
+    failed = {check.name for check in firm.reconcile().checks if not check.holds}
+
+    assert failed == {"account 2950 (migration clearing) is zero in every period", "control account 1100 equals its open items"}
+
+
+def test_projects_are_compared_by_number_and_status(firm: Firm) -> None:
+    firm.legacy.works = [ProjectFigures("p,1", "P-1", "Bridge", None, "active"), ProjectFigures("p,2", "P-2", "Tunnel", None, "closed")]
+    firm.cloud.works = [ProjectFigures("project.work,1", "P-1", "Bridge", None, "active")]
+
+    difference = the_difference(firm.reconcile())
+
+    assert (difference.number, difference.difference_class) == ("P-2", DifferenceClass.NATIVE_IN_LEGACY)
+
+
+def test_a_result_is_written_once_and_nobody_changes_it(firm: Firm) -> None:
+    firm.booked("10.00", copy="refused")
+    result = firm.reconcile()
+    results = PostgresReconciliations(firm.store.connect("delivery"))
+    terms = {
+        "region": "emea",
+        "legacy": LEGACY,
+        "cloud": CLOUD,
+        "legal_entities": ["DE01"],
+        "depth": "changed",
+        "requested_by": "tests",
+        "run": "manual__1",
+        "configuration": SETTINGS.fingerprint,
+        "mappings": {},
+        "plan": {},
+    }
+    key = results.begin(terms)
+    assert results.begin(terms) == key
+
+    results.write(key, result)
+    results.write(key, replace(result, differences=()))
+    results.finish(key, result.verdict)
+
+    assert results.finished(key) == {"DE01": result.verdict}
+    sums = firm.store.sql("SELECT account, sum(amount) AS amount FROM reconciliation_amount GROUP BY 1 ORDER BY 1")
+    balance = firm.store.sql("SELECT account, sum(cloud - legacy) AS amount FROM reconciliation_balance GROUP BY 1 ORDER BY 1")
+    assert sums == balance != []
+    for table in ("reconciliation_entity", "reconciliation_difference", "reconciliation_amount", "reconciliation_balance"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
+            firm.store.sql(f"DELETE FROM {table}")
