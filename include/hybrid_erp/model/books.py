@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from hybrid_erp.model.booking import Booking
@@ -23,6 +24,10 @@ class Origin(StrEnum):
     """The ERP made it from another document; never mirrored."""
     PERIOD_RUN = "period_run"
     """A periodic run of the ERP: depreciation, revaluation, accrual, recognition."""
+
+
+#: The run whose entries only move a year's profit into equity: told as documents, and part of no balance (ACCOUNTING A6).
+YEAR_END: Final = "year_end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class Entry:
     settles: tuple[tuple[str, Decimal], ...] = ()
     """Of a payment: native ids of the items that it settles, with the amounts in the document's currency."""
     period_run: str | None = None
-    """Of a periodic run: its name in the region's plan, for example `depreciation`."""
+    """Of a periodic run: its name in the region's plan, for example `depreciation`; YEAR_END is outside every balance told."""
     entered_by: str | None = None
     """The ERP's name of the login."""
     changed_at: datetime | None = None

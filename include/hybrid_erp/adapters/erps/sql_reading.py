@@ -12,6 +12,7 @@ from hybrid_erp.adapters.erps.sql_pack import SqlPack
 from hybrid_erp.model.booking import Booking, BookingLine
 from hybrid_erp.model.delivery import NativeDocument
 from hybrid_erp.model.mapping import Mapping
+from hybrid_erp.model.money import ZERO
 
 
 def native_documents(rows: Iterable[dict[str, Any]], *, legal_entity: str, pack: SqlPack, mapping: Mapping) -> Iterator[NativeDocument]:
@@ -55,11 +56,16 @@ def _line(line: dict[str, Any], legal_entity: str, pack: SqlPack, mapping: Mappi
     # What the mapping does not know keeps its own name, marked, so that the difference shows where the money went.
     return BookingLine(
         account=mapping.canonical_account(account, legal_entity=legal_entity) or f"{account} of the ERP",
-        amount=pack.sign * Decimal(line["amount"]),
-        functional_amount=pack.sign * Decimal(line["functional_amount"]),
+        amount=_amount(line["amount"], pack),
+        functional_amount=_amount(line["functional_amount"], pack),
         dimensions=tuple(sorted(dimensions)),
         party=line.get("party"),
         tax_code=(mapping.canonical_tax_code(tax_code, legal_entity=legal_entity) or f"{tax_code} of the ERP") if tax_code else None,
-        tax_base=pack.sign * Decimal(line["tax_base"]) if tax_code and line.get("tax_base") is not None else None,
+        tax_base=_amount(line["tax_base"], pack) if tax_code and line.get("tax_base") is not None else None,
         description=line.get("description") or "",
     )
+
+
+def _amount(written: str, pack: SqlPack) -> Decimal:
+    """Debit positive; nothing is nothing, not a negative zero."""
+    return pack.sign * Decimal(written) + ZERO

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from hybrid_erp.model.books import Entry, NativeAccount
+from hybrid_erp.model.books import YEAR_END, Entry, NativeAccount
 from hybrid_erp.model.money import ZERO
 from hybrid_erp.model.posting_facts import Boundary
 from hybrid_erp.operations.reconcile.cells import cell_account, line_account, unmapped_name
@@ -76,7 +76,11 @@ class Follower:
         return read
 
     def observe(self, entries: tuple[Entry, ...], boundary: Boundary, *, cursor: str | None = None, deleted: tuple[str, ...] = ()) -> None:
-        """Write down documents; those of the time before the boundary, and the loaded figures themselves, apart from the others."""
+        """Write down documents; those of the time before the boundary, and the loaded figures themselves, apart from the others.
+
+        Year-end entries are left out: the ERPs' totals are those before them.
+        """
+        entries = tuple(entry for entry in entries if entry.period_run != YEAR_END)
         loaded = self.facts.loaded(self.legal_entity, [entry.posting_id for entry in entries if entry.posting_id])
         before = [entry for entry in entries if entry.posting_id in loaded or (self.side == "legacy" and entry.native_id in boundary.seen)]
         if before:
