@@ -30,6 +30,7 @@ from hybrid_erp.model.posting import Posting, canonical_json, content_hash_of, p
 from hybrid_erp.ports import IntakeStore, Stored
 
 M = TypeVar("M", bound=BaseModel)
+_INVOICES: Final = (Invoice, CreditMemo)
 
 #: What loads and captures call themselves: from outside nobody may speak in their name.
 OWN_SOURCES: Final = "hybrid-erp/"
@@ -112,12 +113,12 @@ def posting_of(firm: Firm, event: Any) -> Posting:
 
 def _check_firm(firm: Firm, document: CanonicalDocument) -> None:
     _check_legal_entities(firm, document)
-    if document.monetary is not None:
+    if (monetary := document.monetary) is not None:
         for code in document.legal_entities:
-            _check_currency(firm, code, *document.monetary)
+            _check_currency(firm, code, *monetary)
     if isinstance(document, JournalEntry):
         _check_accounts(firm, document)
-    if isinstance(document, Invoice | CreditMemo):
+    if isinstance(document, _INVOICES):
         _check_legal_number(firm, document)
     try:
         firm.posting_rules.require_accounts(document)
@@ -202,10 +203,7 @@ def _canonical_data(event: Any) -> str:
     text = ""
     try:
         text = canonical_json(data)
-        beside: list[Any] = [event]
-        if isinstance(event, dict):  # nearly always there is nothing but plain words beside the data
-            beside = [each for each in event.items() if each[0] != "data" and not all(map(_is_plain, each))]
-        whole = text + canonical_json(beside) if beside else text
+        whole = text if _is_plain_beside_data(event) else text + canonical_json(event)
         whole.encode()
         if "\\u0000" not in whole:
             return text
@@ -221,8 +219,16 @@ def _canonical_data(event: Any) -> str:
     return text
 
 
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, str) and value.isascii() and "\x00" not in value
+def _is_plain_beside_data(event: Any) -> bool:
+    """Whether every attribute is plain words, as nearly always: then none is worth a look of its own."""
+    if not isinstance(event, dict):
+        return False
+    for name, value in event.items():
+        if name == "data":
+            continue
+        if not (isinstance(name, str) and isinstance(value, str) and name.isascii() and value.isascii() and "\x00" not in name + value):
+            return False
+    return True
 
 
 def _leaves(content: Any, field: str) -> Iterator[tuple[str, Any]]:

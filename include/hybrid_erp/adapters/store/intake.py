@@ -32,10 +32,11 @@ VERSION_LOCKS = """
     FROM unnest(%b::integer[], %b::boolean[]) AS locks (place, later)
 """
 KNOWN_KEYS = "SELECT posting_id, content_hash FROM posting_key WHERE posting_id = ANY(%s::uuid[])"
+# By the key, one after the other, whatever statistics say: OFFSET 0 keeps PostgreSQL from reading the whole of a table that has just grown.
 KNOWN_DOCUMENTS = """
-    SELECT d.document_type, d.identified_in, d.number, d.version, d.source, d.content_hash, d.posting_id
-    FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked (document_type, identified_in, number)
-    JOIN document d USING (document_type, identified_in, number)
+    SELECT known.* FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked (document_type, identified_in, number), LATERAL (
+        SELECT d.document_type, d.identified_in, d.number, d.version, d.source, d.content_hash, d.posting_id FROM document d
+        WHERE d.document_type = asked.document_type AND d.identified_in = asked.identified_in AND d.number = asked.number OFFSET 0) AS known
 """
 
 _Identity = tuple[str, str, str]
@@ -53,7 +54,7 @@ class PostgresIntake:
             try:
                 with self.pool.connection() as connection, connection.pipeline():
                     look = _Look.begin(connection, postings, keys_too=tried > 0)
-                    answers, new = _sort_out(postings, {}, {})  # while PostgreSQL looks; nearly always, nothing is known and this stands
+                    answers, new = _sort_out(postings, {}, {})  # while PostgreSQL looks: nearly always, nothing is known and this stands
                     acceptance = Acceptance.of(new)
                     if known := look.known():
                         answers, new = _sort_out(postings, *known)
@@ -114,7 +115,9 @@ def _version_locks(later: dict[_Identity, bool]) -> tuple[list[int], list[bool]]
 
 
 def _sort_out(postings: Sequence[Posting], keys: _Keys, documents: _Documents) -> tuple[list[Stored | RefusedEventError], list[Posting]]:
-    """An answer to each, and the new ones among them. What is new is added to what is known."""
+    """An answer to each, and the new ones among them; on the way, what is new is added to what is known."""
+    if not keys and not documents and _are_strangers(postings):
+        return [Stored(posting.posting_id, new=True) for posting in postings], list(postings)
     answers: list[Stored | RefusedEventError] = []
     new: list[Posting] = []
     for posting in postings:
@@ -126,6 +129,12 @@ def _sort_out(postings: Sequence[Posting], keys: _Keys, documents: _Documents) -
             known = (posting.source, posting.content_hash, posting.posting_id)
             documents.setdefault(posting.identity, {})[posting.document.version] = known
     return answers, new
+
+
+def _are_strangers(postings: Sequence[Posting]) -> bool:
+    """Whether no two of them share a key or a document: no answer then depends on another."""
+    keys, identities = {posting.posting_id for posting in postings}, {posting.identity for posting in postings}
+    return len(keys) == len(identities) == len(postings)
 
 
 def _judge(posting: Posting, keys: _Keys, documents: _Documents) -> Stored | RefusedEventError:
