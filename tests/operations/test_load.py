@@ -18,7 +18,7 @@ from hybrid_erp.model.books import Entry, Origin, ProjectFigures, TaskFigures, T
 from hybrid_erp.model.documents import DocumentType, OpeningBalance, OpenItem
 from hybrid_erp.model.load import GapClass, KnownToStore, LoadItem, LoadPlan
 from hybrid_erp.model.money import ZERO, round_money
-from hybrid_erp.operations.load.open_items import rate_of
+from hybrid_erp.operations.load.open_items import rate_and_residual
 from tests.operations.books import TODAY, FakeBooks, a_movement, a_party, a_receivable
 from tests.operations.loads import a_plan, the_terms
 
@@ -102,10 +102,31 @@ def test_a_foreign_item_is_brought_at_what_it_is_booked_at_whatever_the_rounding
 def test_there_is_a_rate_for_every_open_amount_and_what_it_is_booked_at(cents: int, functional_cents: int) -> None:
     amount, functional = Decimal(cents) / 100, Decimal(functional_cents) / 100
 
-    rate = rate_of(a_receivable(str(amount), currency="USD", functional_open_amount=functional), "EUR")
+    rate, residual = rate_and_residual(a_receivable(str(amount), currency="USD", functional_open_amount=functional), "EUR")
 
     assert rate is not None
+    assert residual == ZERO
     assert round_money(amount * rate, "EUR") == functional
+
+
+@pytest.mark.parametrize(
+    ("open_amount", "functional", "brought"),
+    [
+        ("0.00", "-117.76", {"LOAD/INV-17/residual": ("EUR", Decimal("-117.76"))}),
+        ("10.00", "-5.00", {"LOAD/INV-17": ("USD", Decimal("10.00")), "LOAD/INV-17/residual": ("EUR", Decimal("-14.00"))}),
+    ],
+)
+def test_a_currency_difference_that_nobody_booked_is_brought_as_it_stands_and_told(
+    open_amount: str, functional: str, brought: dict[str, Any]
+) -> None:
+    item = a_receivable(open_amount, currency="USD", functional_open_amount=Decimal(functional), exchange_rate=Decimal("0.9"))
+
+    plan = a_plan(books(item))
+
+    assert {each.number: (each.currency, each.open_amount) for each in documents(plan, DocumentType.OPEN_ITEM)} == brought
+    assert classes(plan) == [GapClass.CURRENCY_RESIDUAL]
+    assert clearing(plan) == ZERO
+    assert plan.loaded["1100"] == Decimal(functional)
 
 
 @given(st.lists(st.integers(-(10**9), 10**9).filter(bool), max_size=12))

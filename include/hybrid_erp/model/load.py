@@ -39,6 +39,7 @@ class GapClass(StrEnum):
     CUSTOMER_UNKNOWN = "customer_unknown"
     INCOMPLETE = "incomplete"
     REFUSED = "refused"
+    CURRENCY_RESIDUAL = "currency_residual"
     DRAFT = "draft"
     NOT_KEPT = "not_kept"
     NO_DOCUMENT = "no_document"
@@ -58,6 +59,7 @@ _REMEDIES = {
     GapClass.CUSTOMER_UNKNOWN: "Give the customer a number in the legacy ERP.",
     GapClass.INCOMPLETE: "Complete the record in the legacy ERP.",
     GapClass.REFUSED: "Correct the record in the legacy ERP, or the configuration that refuses it.",
+    GapClass.CURRENCY_RESIDUAL: "It is brought as it stands, in functional currency; have the realised currency difference booked.",
     GapClass.DRAFT: "Finish or withdraw the draft in the legacy ERP; finished after the load, it comes by dual posting or capture.",
     GapClass.NOT_KEPT: "Nothing: neither ERP holds documents of this type; they stay with their source.",
     GapClass.NO_DOCUMENT: "Nothing in the ERPs: the source that owns the entries keeps them.",
@@ -120,8 +122,8 @@ class LoadTotal:
 
     def __str__(self) -> str:
         """For people."""
-        money = f", {self.amount:,} {self.currency}" if self.currency else ""
-        return f"{self.count:,} {words(self.document_type)}{money}"
+        money = f", {self.amount:,.2f} {self.currency}" if self.currency else ""
+        return f"{self.count:,} {words(self.document_type, self.count)}{money}"
 
 
 def totals_of(items: Iterable[LoadItem]) -> tuple[LoadTotal, ...]:
@@ -136,9 +138,11 @@ def totals_of(items: Iterable[LoadItem]) -> tuple[LoadTotal, ...]:
     return tuple(LoadTotal(key[0], key[1], *sums[key]) for key in keys)
 
 
-def words(document_type: DocumentType) -> str:
-    """The type in the plural, for people."""
+def words(document_type: DocumentType, count: int = 2) -> str:
+    """The type for people, in the plural unless there is one."""
     singular = document_type.replace("_", " ")
+    if count == 1:
+        return singular
     return f"{singular[:-1]}ies" if singular.endswith("y") else f"{singular}s"
 
 

@@ -8,8 +8,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-Cell = tuple[str, str, str]
-"""Customer, currency, bucket."""
+Cell = tuple[str, str]
+"""Customer, bucket."""
 
 #: The last day of each bucket, in days after the due date.
 BUCKETS: Final = ((0, "not due"), (30, "1 to 30 days"), (60, "31 to 60 days"), (90, "61 to 90 days"))
@@ -22,9 +22,9 @@ def bucket(due_on: date, on: date) -> str:
     return next((name for last, name in BUCKETS if days <= last), OLDEST)
 
 
-def ageing(items: Iterable[tuple[str, str, date, Decimal]], on: date) -> dict[Cell, Decimal]:
-    """What is open by customer, currency and bucket; an item is customer, currency, due date and amount."""
+def ageing(items: Iterable[tuple[str, date, Decimal]], on: date) -> dict[Cell, Decimal]:
+    """What is open by customer and bucket; an item is customer, due date and amount, all in one currency."""
     cells: dict[Cell, Decimal] = defaultdict(Decimal)
-    for customer, currency, due_on, amount in items:
-        cells[customer, currency, bucket(due_on, on)] += amount
+    for customer, due_on, amount in items:
+        cells[customer, bucket(due_on, on)] += amount
     return {cell: amount for cell, amount in sorted(cells.items()) if amount}

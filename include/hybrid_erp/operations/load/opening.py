@@ -10,7 +10,7 @@ from decimal import Decimal
 from hybrid_erp.model.books import AccountMovement, OpenReceivable
 from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.load import Gap, GapClass, LoadItem
-from hybrid_erp.model.money import ZERO, has_too_many_digits
+from hybrid_erp.model.money import ZERO, has_too_many_digits, round_money
 from hybrid_erp.model.ownership import period_of
 from hybrid_erp.operations.load.terms import LoadTerms
 
@@ -23,7 +23,8 @@ def closing_figures(movements: Iterable[AccountMovement], terms: LoadTerms, acco
         if movement.canonical is not None:
             earlier = movement.canonical in terms.result_accounts and movement.period < year_begins
             figures[terms.retained_earnings_account if earlier else movement.canonical] += movement.amount
-    return {account: amount for account, amount in sorted(figures.items()) if amount}
+    exact = {account: round_money(amount, terms.functional_currency) for account, amount in figures.items()}
+    return {account: exact[account] if exact[account] == amount else amount for account, amount in sorted(figures.items()) if amount}
 
 
 def opening_balance(figures: Mapping[str, Decimal], terms: LoadTerms, ordinal: int, accounting_on: date) -> LoadItem | None:

@@ -15,10 +15,10 @@ def told(plan: LoadPlan) -> Iterator[str]:
     for total in plan.totals:
         booked = ""
         if total.currency and total.currency != plan.functional_currency:
-            booked = f", booked at {total.functional_amount:,} {plan.functional_currency}"
+            booked = f", booked at {total.functional_amount:,.2f} {plan.functional_currency}"
         yield f"{plan.legal_entity}: {total}{booked}"
     figures = [amount for amount in plan.loaded.values() if amount]
     debits = sum((amount for amount in figures if amount > 0), ZERO)
-    yield f"{plan.legal_entity}: opening figures of {len(figures)} accounts, {debits:,} {plan.functional_currency} on each side"
+    yield f"{plan.legal_entity}: opening figures of {len(figures)} accounts, {debits:,.2f} {plan.functional_currency} on each side"
     for gap in sorted(plan.gaps, key=lambda gap: not gap.blocks):
-        yield f"{plan.legal_entity}: {'MUST BE MENDED FIRST' if gap.blocks else 'not loaded'}: {gap}"
+        yield f"{plan.legal_entity}: {'MUST BE MENDED FIRST' if gap.blocks else 'to know'}: {gap}"

@@ -110,17 +110,14 @@ def _counted(amounts: Sequence[tuple[Decimal, Decimal]], currency: str, load: St
 
 def _ageing(load: StoredLoad, found: Iterable[OpenReceivable], items: Iterable[LoadItem]) -> Iterator[Check]:
     keys = {item.posting_id for item in items}
-    wanted = ageing(
-        ((item.party, str(item.currency), item.due_on, item.amount) for item in items if item.party and item.due_on), load.accounting_on
-    )
-    shown = ageing(
-        ((item.customer, item.currency, item.due_on, item.open_amount) for item in found if item.posting_id in keys), load.accounting_on
-    )
+    wanted = ageing(((item.party, item.due_on, item.functional_amount) for item in items if item.party and item.due_on), load.accounting_on)
+    held = [item for item in found if item.posting_id in keys]
+    shown = ageing(((item.customer, item.due_on, item.functional_open_amount) for item in held), load.accounting_on)
     wrong = [cell for cell in sorted({*wanted, *shown}) if wanted.get(cell) != shown.get(cell)]
     cells, source = len({*wanted, *shown}), f"open items of {load.cloud}"
     yield Check("ageing by customer and bucket", f"{cells} cells", f"{cells - len(wrong)} cells", source)
     for cell in wrong[:NAMED_MAX]:
-        yield Check(f"{cell[0]} {cell[2]}, {cell[1]}", f"{wanted.get(cell, ZERO):,}", f"{shown.get(cell, ZERO):,}", source)
+        yield Check(f"{cell[0]} {cell[1]}, {load.functional_currency}", f"{wanted.get(cell, ZERO):,}", f"{shown.get(cell, ZERO):,}", source)
 
 
 def _master_data(
