@@ -8,11 +8,13 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
+from hybrid_erp.adapters.erps.http import HttpEndpoint
 from hybrid_erp.adapters.erps.tryton.books import TrytonBooks
 from hybrid_erp.model.delivery import ErpIdentity, Role
 from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.ports import ErpConnector
 from hybrid_erp.settings import Settings
+from sandbox.fault_proxy import FaultProxy
 from sandbox.golden import SECRETS
 from sandbox.postgres import HOST
 from sandbox.site import Site
@@ -49,8 +51,8 @@ class TrytonPerson:
         url = f"http://{HOST}:{self.erp.connections['tryton_de01']['port']}/{expected.database}/rpc/"
         return Bookkeeper(url, login, password, {"company": company})
 
-    def reader(self, period_runs: Mapping[str, str] | None = None, **terms: Any) -> TrytonBooks:
-        return self._reader(self.erp.expected(self.legal_entity), self.legal_entity, period_runs=period_runs, **terms)
+    def reader(self, *, period_runs: Mapping[str, str] | None = None, proxy: FaultProxy | None = None) -> TrytonBooks:
+        return self._reader(self.erp.expected(self.legal_entity), self.legal_entity, period_runs, proxy)
 
     def reader_of_the_wrong_company(self) -> TrytonBooks:
         theirs, ours = self.erp.expected(self.erp.other), self.erp.expected(self.legal_entity)
@@ -86,12 +88,14 @@ class TrytonPerson:
 
         return [(code(account), amount) for account, amount in lines]
 
-    def _reader(self, expected: ErpIdentity, connected: str, **terms: Any) -> TrytonBooks:
-        def connect(role: Role) -> Any:
-            return self.erp.endpoint(connected, role)
+    def _reader(
+        self, expected: ErpIdentity, connected: str, period_runs: Mapping[str, str] | None = None, proxy: FaultProxy | None = None
+    ) -> TrytonBooks:
+        def connect(role: Role) -> HttpEndpoint:
+            return self.erp.endpoint(connected, role, proxy)
 
         mapping = self.settings.mappings["tryton-emea"]
-        return TrytonBooks(connect, mapping, legal_entity=self.legal_entity, expected=expected, **terms)
+        return TrytonBooks(connect, mapping, legal_entity=self.legal_entity, expected=expected, period_runs=period_runs)
 
 
 def _id(native_id: str) -> int:

@@ -50,6 +50,7 @@ class BalanceReader:
     mapping: Mapping
     company: int
     legal_entity: str
+    lines_read_max: int = LINES_READ_MAX
 
     def chart(self) -> list[NativeAccount]:
         """Every account that can bear an amount; closed ones too, which may bear an old one."""
@@ -61,16 +62,13 @@ class BalanceReader:
 
         Then it is asked once more, and at last every period there is, used or not.
         """
-        used = self.journals()
-        raw = self._by_period(period for period, _ in used)
+        raw = self._by_period(period for period, _ in self.journals())
         for every in (False, True):
-            if _sum(raw.values()) == self._total({"from_date": as_date(date.min)}):
+            if _sum(raw.values()) == self.control_total():
                 break
-            used = self.journals()
-            raw = self._by_period(self.periods() if every else (period for period, _ in used))
-        for period, journal in used:
-            if not period.is_standard and journal["type"] == CLOSING_JOURNAL:
-                _add(raw[period], self._total({"periods": [period.id], "journal": journal["id"]}), -1)
+            raw = self._by_period(self.periods() if every else (period for period, _ in self.journals()))
+        for period, journal in self.closings(raw):
+            _add(raw[period], self._total({"periods": [period.id], "journal": journal}), -1)
         totals: dict[str, Totals] = defaultdict(dict)
         for period, each in raw.items():
             _add(totals[period.name], each, 1)
@@ -84,10 +82,10 @@ class BalanceReader:
     def days(self, account: str, period: str) -> list[DayMovement]:
         """An account's movement by day: a few pages of lines, or a call a day where there are too many lines."""
         natives = [each for each in self.periods() if each.name == period]
-        total = self._of_account(account, natives, {}) if natives else (ZERO, ZERO, 0)
+        total = self._of_account(account, natives) if natives else (ZERO, ZERO, 0)
         if not total[2]:
             return []
-        found = self._read_days(account, natives) if total[2] <= LINES_READ_MAX else self._ask_days(account, natives, total)
+        found = self._read_days(account, natives) if total[2] <= self.lines_read_max else self._ask_days(account, natives, total)
         return [DayMovement(day, debit - credit, lines) for day, (debit, credit, lines) in sorted(found.items()) if lines]
 
     def periods(self) -> list[NativePeriod]:
@@ -96,14 +94,25 @@ class BalanceReader:
         return [_period(row) for row in self.client.select("account.period", [["company", "=", self.company]], fields, order=order)]
 
     def journals(self) -> list[tuple[NativePeriod, Row]]:
-        """The periods and the journals that were used in them: Tryton keeps a record of each pair."""
+        """The periods and the journals that were used in them. Tryton notes each pair, but not that of a draft moved to another period."""
         fields = ["period.start_date", "period.end_date", "period.type", "journal.code", "journal.type"]
         rows = pages(self.client, "account.journal.period", [["period.company", "=", self.company]], fields)
         return [(_period(row["period"]), row["journal"]) for row in rows]
 
+    def closings(self, periods: Iterable[NativePeriod]) -> list[tuple[NativePeriod, int]]:
+        """The journals that close a year, with each of these periods that they could close: balances are those before (ACCOUNTING A6)."""
+        ends = [period for period in periods if not period.is_standard]
+        domain = [["type", "=", CLOSING_JOURNAL]]
+        journals = [row["id"] for row in self.client.select("account.journal", domain, [])] if ends else []
+        return [(period, journal) for period in ends for journal in journals]
+
+    def control_total(self) -> Totals:
+        """Every account's total of all posted moves, whatever their period: one call."""
+        return self._total({"from_date": as_date(date.min)})
+
     def debit_of(self, period: NativePeriod, journal: int) -> Decimal:
         """The debit side of a journal's posted moves in a period: one call."""
-        return sum((debit for debit, _, _ in self._total({"periods": [period.id], "journal": journal}).values()), ZERO)
+        return debit_side(self._total({"periods": [period.id], "journal": journal}))
 
     def _by_period(self, periods: Iterable[NativePeriod]) -> dict[NativePeriod, Totals]:
         return {period: self._total({"periods": [period.id]}) for period in dict.fromkeys(periods)}
@@ -117,14 +126,18 @@ class BalanceReader:
         domain = [["company", "=", self.company], ["type", "!=", None], *domain]
         return self.client.select(ACCOUNT, domain, ["code", *fields], context=context | {"active_test": False})
 
-    def _of_account(self, account: str, natives: Sequence[NativePeriod], context: Row) -> tuple[Decimal, Decimal, int]:
-        found = self._total({"periods": [each.id for each in natives], **context}, [["code", "=", account]])
+    def _of_account(self, account: str, natives: Sequence[NativePeriod], days: Row | None = None) -> tuple[Decimal, Decimal, int]:
+        only: list[Any] = [["code", "=", account]]
+        found = self._total({"periods": [each.id for each in natives], **(days or {})}, only)
+        for period, journal in self.closings(natives):
+            _add(found, self._total({"periods": [period.id], "journal": journal, **(days or {})}, only), -1)
         return found.get(account, (ZERO, ZERO, 0))
 
     def _read_days(self, account: str, natives: Sequence[NativePeriod]) -> TotalsByDay:
         first, last = natives[0].starts_on, natives[0].ends_on
         domain: list[Any] = [["account.code", "=", account], ["move.period", "in", [each.id for each in natives]]]
         domain += [["move.company", "=", self.company], ["move.state", "=", "posted"]]
+        domain += [["OR", ["move.period.type", "=", "standard"], ["move.journal.type", "!=", CLOSING_JOURNAL]]]
         found: TotalsByDay = {}
         for line in pages(self.client, "account.move.line", domain, ["debit", "credit", "move.date"]):
             day = to_date(line["move"]["date"])
@@ -157,6 +170,11 @@ def pages(client: TrytonClient, model: str, domain: Sequence[Any], fields: Seque
         if len(rows) < PAGE:
             return
         last = int(rows[-1]["id"])
+
+
+def debit_side(totals: Totals) -> Decimal:
+    """The sum of the debits."""
+    return sum((debit for debit, _, _ in totals.values()), ZERO)
 
 
 def _period(row: Row) -> NativePeriod:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from hybrid_erp.adapters.erps.tryton.books_balances import CLOSING_JOURNAL, BalanceReader, pages
+from hybrid_erp.adapters.erps.tryton.books_balances import BalanceReader, NativePeriod, debit_side, pages
 from hybrid_erp.adapters.erps.tryton.reading import INVOICE, MOVE
 from hybrid_erp.adapters.erps.tryton.values import Row, begins_with, to_amount
 from hybrid_erp.model.books import DocumentTotal, NumberSeries
@@ -18,6 +18,9 @@ _INVOICE_SEQUENCES: Final = ("out_invoice_sequence", "out_credit_note_sequence")
 _SEQUENCE: Final = ("name", "prefix", "suffix", "padding", "number_next", "number_increment")
 #: So many gaps of a series are named; more mean that something is wrong with the series itself.
 MISSING_MAX: Final = 100
+
+Foreign = dict[str, tuple[set[int], Decimal, Decimal]]
+"""By currency: the moves, their debit side in that currency, and their debit side in functional currency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,30 +32,38 @@ class DocumentReader:
 
     def totals(self) -> list[DocumentTotal]:
         """Two calls for each journal and period that was posted in. What is in a foreign currency has no total: it is read in pages."""
-        client = self.balances.client
+        balances = self.balances
+        debits = {(period, row["id"], row["code"]): balances.debit_of(period, row["id"]) for period, row in balances.journals()}
+        if sum(debits.values(), ZERO) != debit_side(balances.control_total()):
+            journals = balances.client.select("account.journal", [], ["code"])
+            pairs = [(period, row["id"], row["code"]) for period in balances.periods() for row in journals]
+            debits = {pair: balances.debit_of(pair[0], pair[1]) for pair in pairs}
+        closings = balances.closings(dict.fromkeys(period for period, _, _ in debits))
         foreign = self._foreign()
-        found = []
-        for period, journal in self.balances.journals():
-            if not period.is_standard and journal["type"] == CLOSING_JOURNAL:
-                continue
-            domain: list[Any] = [["period", "=", period.id], ["journal", "=", journal["id"]], ["state", "=", "posted"]]
-            count, debit = client.count(MOVE, domain), self.balances.debit_of(period, journal["id"])
-            for currency, (moves, amount, functional) in sorted(foreign.get((period.id, journal["id"]), {}).items()):
-                count, debit = count - len(moves), debit - functional
-                found.append(DocumentTotal(f"{MOVE} {journal['code']}", None, period.name, currency, len(moves), amount))
-            if count or debit:
-                found.append(DocumentTotal(f"{MOVE} {journal['code']}", None, period.name, self.functional_currency, count, debit))
+        found: list[DocumentTotal] = []
+        for (period, journal, code), debit in debits.items():
+            if debit and (period, journal) not in closings:
+                found += self._totals(period, journal, f"{MOVE} {code}", debit, foreign.get((period.id, journal), {}))
         return found
 
-    def _foreign(self) -> dict[tuple[int, int], dict[str, tuple[set[int], Decimal, Decimal]]]:
-        """By period and journal, by currency: the moves, the debit side in that currency, and the debit side in functional currency."""
+    def _totals(self, period: NativePeriod, journal: int, name: str, debit: Decimal, foreign: Foreign) -> Iterator[DocumentTotal]:
+        domain: list[Any] = [["period", "=", period.id], ["journal", "=", journal], ["state", "=", "posted"]]
+        count = self.balances.client.count(MOVE, domain)
+        for currency, (moves, amount, functional) in sorted(foreign.items()):
+            count, debit = count - len(moves), debit - functional
+            yield DocumentTotal(name, None, period.name, currency, len(moves), amount)
+        if count:
+            yield DocumentTotal(name, None, period.name, self.functional_currency, count, debit)
+
+    def _foreign(self) -> dict[tuple[int, int], Foreign]:
+        """What is in a foreign currency, by period and journal."""
         domain: list[Any] = [["move.company", "=", self.balances.company], ["move.state", "=", "posted"], ["debit", "!=", 0]]
         domain += [["move.lines.second_currency", "!=", None]]
         fields = ["debit", "amount_second_currency", "second_currency.code", "move.period", "move.journal"]
         by_move: dict[int, list[Row]] = defaultdict(list)
         for line in pages(self.balances.client, "account.move.line", domain, fields):
             by_move[line["move"]["id"]].append(line)
-        found: dict[tuple[int, int], dict[str, tuple[set[int], Decimal, Decimal]]] = defaultdict(dict)
+        found: dict[tuple[int, int], Foreign] = defaultdict(dict)
         for move, lines in by_move.items():
             place = found[lines[0]["move"]["period"], lines[0]["move"]["journal"]]
             currency = next((line["second_currency"]["code"] for line in lines if line["second_currency"]), self.functional_currency)

@@ -95,10 +95,10 @@ class ReceivableReader:
         stated = read_item(line["description"])
         issued_on = to_date((invoice or {}).get("invoice_date") or move["date"])
         original = to_amount(invoice["total_amount"]) if invoice else amount
-        if stated and ours:
-            issued_on, original = stated[0], stated[1].copy_sign(amount)
         account = line["account"]["code"]
         number = invoice["number"] if invoice else ours.legal_number if ours else None
+        if stated and ours:
+            issued_on, original, number = stated.issued_on, stated.original_amount.copy_sign(amount), stated.legal_number
         return OpenReceivable(
             native_id=f"{INVOICE if invoice else MOVE},{document['id']}",
             posting_id=ours.posting_id if ours else None,

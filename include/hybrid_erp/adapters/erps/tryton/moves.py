@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from hybrid_erp.adapters.erps.tryton.directory import Directory, NativeAccount, ReferenceRefusedError
-from hybrid_erp.adapters.erps.tryton.item_text import item_text
+from hybrid_erp.adapters.erps.tryton.item_text import ItemTerms, item_text
 from hybrid_erp.adapters.erps.tryton.text import Dimensions, mark, with_dimensions
 from hybrid_erp.adapters.erps.tryton.values import Row, as_amount, as_date
 from hybrid_erp.model.booking import Booking, BookingLine
@@ -67,7 +67,8 @@ class MoveWriter:
             if due_on := _due_on(submission):
                 row["maturity_date"] = as_date(due_on)
             if isinstance(item := submission.document, OpenItem):
-                row["description"] = self.text(item_text(item.issued_on, item.original_amount), line.dimensions)
+                terms = ItemTerms(item.legal_number, item.issued_on, item.original_amount)
+                row["description"] = self.text(item_text(terms), line.dimensions)
         if line.tax_code:
             row["tax_lines"] = [["create", self._tax(line, booking, submission)]]
         return row
