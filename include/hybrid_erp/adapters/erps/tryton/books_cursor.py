@@ -102,7 +102,8 @@ class Sweeper:
     def _after(self, watch: Watch, rows: Sequence[Row], versions: Versions, opened: datetime, gone: Sequence[int], *, more: bool) -> Watch:
         """What began before the sweep did and was not seen has begun less than the overlap before it, and is behind the next floor."""
         floor = max(watch.floor or _EPOCH, opened - self.overlap)
-        told = {record: version for record, version in (watch.told | versions).items() if version >= floor}
+        since = watch.floor if more and watch.floor else floor  # the sweep under way still comes by what it began with
+        told = {record: version for record, version in (watch.told | versions).items() if version >= since}
         drafts = {record: version for record, version in watch.drafts.items() if record not in versions and record not in gone}
         drafts |= {row["id"]: versions[row["id"]] for row in rows if is_draft(row)}
         drafts = dict(sorted(drafts.items())[-DRAFTS_MAX:])
