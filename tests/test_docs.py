@@ -88,6 +88,7 @@ def test_every_make_target_that_a_page_names_is_there(page: Path) -> None:
 def test_every_dag_that_a_page_names_is_there(page: Path) -> None:
     fixed = {name for file in (CHECKOUT / "dags").glob("*.py") for name in DAG_ID.findall(text_of(file))}
     generated = {f"deliver_{erp}" for erp in load_settings(CONFIG).erps}
+    generated |= {f"reconcile_{region}" for region in load_settings(CONFIG).moving}
     wanted = {name for name in quoted(page) if re.fullmatch(r"(deliver|replay|watch|load|reconcile|cutover|rollback|shadow)_[\w-]+", name)}
 
     assert wanted - NO_DAGS <= fixed | generated
@@ -122,7 +123,7 @@ def test_the_api_page_names_each_code_of_the_web_layer_and_no_other() -> None:
 
 
 def test_the_api_page_names_every_route_and_no_other() -> None:
-    source = Path(api.__file__).read_text(encoding="utf-8")
+    source = "".join((PACKAGE / "web" / name).read_text(encoding="utf-8") for name in ("api.py", "reconciliations.py"))
     served = {f"{verb.upper()} {path.replace(':path', '')}" for verb, path in re.findall(r'@api\.(get|post)\("([^"]+)"', source)}
 
     assert set(re.findall(r"^\| `((?:GET|POST) /[^`]*)`", API, re.MULTILINE)) == served

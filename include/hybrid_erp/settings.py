@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import quote
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -60,7 +61,28 @@ class ErpSettings(_Settings):
     period_run_journals: dict[str, Identifier] = Field(
         default_factory=dict, description="Journals of this ERP that a periodic run posts in: code to the run's name in the region's plan."
     )
+    document_link: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = Field(
+        default=None, description="Where people find a document: with {database}, {company}, and {type} and {id} of its native id."
+    )
     companies: Annotated[dict[LegalEntity, CompanySettings], Field(min_length=1)]
+
+    def link(self, legal_entity: str, native_id: str) -> str | None:
+        """The address of a document for people, by its native id like `account.move,5`; None where none is configured."""
+        native_type, _, number = native_id.rpartition(",")
+        company = self.companies.get(legal_entity)
+        if self.document_link is None or company is None or not native_type:
+            return None
+        terms = {"database": company.database, "company": company.company, "type": native_type, "id": number}
+        return self.document_link.format(**{name: quote(value, safe="") for name, value in terms.items()})
+
+    @model_validator(mode="after")
+    def its_link_names_what_is_known(self) -> Self:
+        """A document's address is made of four words alone."""
+        try:
+            (self.document_link or "").format(database="", company="", type="", id="")
+        except (LookupError, ValueError) as error:
+            raise ValueError(f"document_link knows {{database}}, {{company}}, {{type}} and {{id}} alone: {error}") from None
+        return self
 
     def slots_of(self, role: Role) -> int:
         """How many companies may be delivered to at once as a role; pinned entities go with what the ERP owns."""

@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from hybrid_erp.adapters.store.reads import PostgresReader
+from hybrid_erp.adapters.store.reconciliations_reading import PostgresReconciliationReading
 from hybrid_erp.adapters.store.waking import Waker
 from hybrid_erp.web.api import Facade, build_api
 from sandbox.postgres import Cluster
@@ -40,11 +41,17 @@ def login() -> FakeLogin:
     return FakeLogin()
 
 
+def a_link(erp: str, legal_entity: str, native_id: str) -> str | None:
+    return f"https://{erp}.example/{legal_entity}/{native_id}"
+
+
 @pytest.fixture
 def api(store: Store, login: FakeLogin) -> FastAPI:
     pool = store.pool("reader")
     problems = [{"file": "config/regions/mars.yaml", "field": "region", "reason": "unknown", "remedy": "correct it"}]
-    facade = Facade(store.intake(), PostgresReader(pool), Waker(pool), problems)
+    facade = Facade(
+        store.intake(), PostgresReader(pool), Waker(pool), PostgresReconciliationReading(pool), problems, a_link, {"1000": "Cash at bank"}
+    )
     return build_api(lambda: facade, login)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from hybrid_erp.model.money import ZERO
@@ -32,6 +33,30 @@ class DifferenceClass(StrEnum):
     TIMING = "timing"
     UNEXPLAINED = "unexplained"
 
+    @property
+    def remedy(self) -> str:
+        """What a controller does about it."""
+        return _REMEDIES[self]
+
+
+_REMEDIES: Final = {
+    DifferenceClass.IN_FLIGHT: "Nothing yet: it is on its way. If it stays, look at the DAG that delivers to the other ERP.",
+    DifferenceClass.CANDIDATE_RETRYING: "Nothing yet: it is tried again by itself. If it stays, look at the ERP that it goes to.",
+    DifferenceClass.DEAD_LETTER: "Repair what the ERP refused it for, then run replay_dead_letters.",
+    DifferenceClass.NATIVE_IN_LEGACY: "Let capture bring it over, or post it in the cloud ERP, or reverse it in the legacy ERP.",
+    DifferenceClass.NATIVE_IN_CLOUD: "Let capture bring it over, or post it in the legacy ERP, or reverse it in the cloud ERP.",
+    DifferenceClass.PERIOD_RUN: "Bring the run over by the region's policy for it.",
+    DifferenceClass.ALTERED_BY_ERP: "Compare what was sent with what is booked; correct the ERP's settings, reverse and send again.",
+    DifferenceClass.CHANGED_AFTER_POSTING: "Find out who changed it, and put it right in the ERP where it was changed.",
+    DifferenceClass.DELETED_AFTER_POSTING: "Find out who deleted it, and post it there again.",
+    DifferenceClass.MAPPING_GAP: "Add the missing rule to config/mappings/, then run replay_dead_letters or the reconciliation again.",
+    DifferenceClass.FX_RATE: "Compare the exchange rates of both ERPs for the day; adjust the functional amount in the candidate.",
+    DifferenceClass.TAX: "Compare the tax code and its rate in both ERPs; the tax that was booked first counts.",
+    DifferenceClass.NUMBERING: "Compare the number series; the number that the owner gave counts.",
+    DifferenceClass.ROUNDING: "Nothing within the tolerance; above it, compare how the ERPs round.",
+    DifferenceClass.TIMING: "Compare the accounting dates; the owner's date counts.",
+    DifferenceClass.UNEXPLAINED: "Stop: nothing that is known explains it. Look at the account's days in both ERPs before anything moves.",
+}
 
 #: What must be zero for a flip (ACCOUNTING D23).
 ZERO_FOR_A_FLIP = frozenset(

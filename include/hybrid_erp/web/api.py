@@ -5,7 +5,7 @@ The login guards the application, not each route: a route that is added is locke
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Protocol, TypeVar
 from uuid import UUID
 
@@ -22,6 +22,8 @@ from hybrid_erp import __version__
 from hybrid_erp.flow.intake import Intake, IntakeAnswer, Verdict
 from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE
 from hybrid_erp.web.problems import http_problem, invalid_request, problem_of, problem_response, status_of
+from hybrid_erp.web.reconciliations import ReconciliationReads, add_reconciliations
+from hybrid_erp.web.report import DocumentLink, no_link
 from hybrid_erp.web.schemas import schema_of
 
 MAX_BATCH: Final = 1000
@@ -80,8 +82,13 @@ class Facade:
     intake: Intake
     reader: Reads
     waker: Wakes
+    reconciliations: ReconciliationReads
     problems: Sequence[Mapping[str, str]] = ()
     """What is wrong in the configuration."""
+    document_link: DocumentLink = no_link
+    """Where people find a document in an ERP."""
+    account_names: Mapping[str, str] = field(default_factory=dict)
+    """Of canonical accounts."""
 
 
 def build_api(open_facade: Callable[[], Facade], login: Login) -> FastAPI:
@@ -107,6 +114,7 @@ def build_api(open_facade: Callable[[], Facade], login: Login) -> FastAPI:
 
     _add_intake(api, run, login)
     _add_queries(api, run)
+    add_reconciliations(api, run)
     _add_descriptions(api, run)
     return api
 

@@ -15,16 +15,19 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg_pool import ConnectionPool
 
 from hybrid_erp.adapters.store.audit import PostgresAudit, from_json
 from hybrid_erp.adapters.store.dead_letters import PostgresDeadLetters
 from hybrid_erp.adapters.store.migrate import migrate
 from hybrid_erp.adapters.store.ownership import PostgresOwnership
+from hybrid_erp.adapters.store.reconciliations_reading import PostgresReconciliationReading
 from hybrid_erp.model.audit import Seal, findings
-from hybrid_erp.model.errors import ErpUnavailableError, HybridErpError
+from hybrid_erp.model.errors import ErpUnavailableError, HybridErpError, NotReconcilableError
 from hybrid_erp.operations.adopt import CrosswalkWriter, adopt_master_data
 from hybrid_erp.operations.establish import establish_ownership
 from hybrid_erp.settings import Settings, load_settings
+from hybrid_erp.web.report import TABLES, as_csv, as_html, as_json, no_link
 from hybrid_erp.wiring.pools import airflow_is_here, pools, pools_of_airflow, problems_of
 
 DSN_VARIABLE = "HYBRID_ERP_STORE_DSN"
@@ -73,6 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     for named in (cancel, pin):
         named.add_argument("--by", required=True, help="the person who decides, for the audit trail")
         named.add_argument("--reason", required=True)
+    export = command("reconcile-export", _export_reconciliation, "Write a reconciliation to standard output, under the reader role.")
+    export.add_argument("reconciliation", type=UUID)
+    export.add_argument("--format", choices=("csv", "json", "html"), default="json")
+    export.add_argument("--table", choices=TABLES, default="differences", help="of csv: which table")
     command("audit-seal", _seal, "Seal the audit trail now, under the delivery role.")
     command("audit-export", _export, "Write the audit trail and its seals as JSON lines to standard output, under the reader role.")
     verify = command("audit-verify", _verify, "Verify an exported audit trail, offline.", store=False)
@@ -189,6 +196,20 @@ def _export(options: argparse.Namespace) -> int:
     with _store(options) as connection:
         for line in PostgresAudit(connection).export():
             print(line)
+    return 0
+
+
+def _export_reconciliation(options: argparse.Namespace) -> int:
+    if not options.dsn:
+        raise OSError(f"no store is named; give --dsn or set {DSN_VARIABLE}")
+    with ConnectionPool(options.dsn, min_size=1, max_size=1, open=True) as pool:
+        found = PostgresReconciliationReading(pool).result(options.reconciliation)
+    if found is None:
+        raise NotReconcilableError(f"There is no reconciliation {options.reconciliation}.")
+    if options.format == "csv":
+        sys.stdout.write(as_csv(found, options.table))
+    else:
+        print(as_json(found) if options.format == "json" else as_html(found, no_link, {}))
     return 0
 
 

@@ -11,6 +11,7 @@ from psycopg_pool import ConnectionPool
 
 from hybrid_erp.adapters.store.intake import PostgresIntake
 from hybrid_erp.adapters.store.reads import PostgresReader
+from hybrid_erp.adapters.store.reconciliations_reading import PostgresReconciliationReading
 from hybrid_erp.adapters.store.waking import Waker
 from hybrid_erp.flow.intake import Intake
 from hybrid_erp.web.api import Facade, build_api
@@ -35,7 +36,15 @@ def open_facade() -> Facade:
     intake_pool, reader_pool = store_pool("intake", size=6), store_pool("reader", size=4)
     problems = [{"file": each.file, "field": each.field, "reason": each.reason, "remedy": each.remedy} for each in configured.problems]
     intake = Intake(configured.firm, PostgresIntake(intake_pool))
-    return Facade(intake, PostgresReader(reader_pool), Waker(reader_pool), problems)
+    return Facade(
+        intake,
+        PostgresReader(reader_pool),
+        Waker(reader_pool),
+        PostgresReconciliationReading(reader_pool),
+        problems,
+        lambda erp, legal_entity, native_id: configured.erps[erp].link(legal_entity, native_id) if erp in configured.erps else None,
+        {number: account.name for number, account in configured.chart.accounts.items()},
+    )
 
 
 def airflow_api() -> FastAPI:

@@ -72,7 +72,7 @@ class Ledger:
         for entry in self.documents.values():
             for line in entry.booking.lines if entry.posted else ():
                 sums[f"{entry.booking.accounting_on:%Y-%m}", line.account][line.functional_amount < 0] += abs(line.functional_amount)
-        return [AccountMovement(period, *_named(account), *both) for (period, account), both in sorted(sums.items())]
+        return [AccountMovement(period, *_named(account), both[0], both[1]) for (period, account), both in sorted(sums.items())]
 
     def open_receivables(self) -> Sequence[OpenReceivable]:
         self.calls += 1
