@@ -19,6 +19,7 @@ from hybrid_erp.model.documents import DocumentType, OpeningBalance, OpenItem
 from hybrid_erp.model.load import GapClass, KnownToStore, LoadItem, LoadPlan
 from hybrid_erp.model.money import ZERO, round_money
 from hybrid_erp.operations.load.open_items import rate_and_residual
+from hybrid_erp.operations.load.plan import with_later_references
 from tests.operations.books import TODAY, FakeBooks, a_movement, a_party, a_receivable
 from tests.operations.loads import a_plan, the_terms
 
@@ -272,3 +273,14 @@ def test_a_customer_that_is_incomplete_blocks_only_what_needs_it() -> None:
         (GapClass.INCOMPLETE, "customer C-7", False),
         (GapClass.CUSTOMER_UNKNOWN, "customer eca,None", False),
     ]
+
+
+def test_a_customer_that_came_while_the_snapshot_was_read_is_brought_in_its_own_posting() -> None:
+    plan = a_plan(books(a_receivable()))
+    later = KnownToStore(postings={(DocumentType.CUSTOMER, "C-100"): KEY, (DocumentType.WORKER, "W-1"): UUID(int=1)})
+
+    items = with_later_references(plan, later, the_terms()).items
+
+    assert [(item.number, item.posting_id) for item in items if item.document_type is DocumentType.CUSTOMER] == [("C-100", KEY)]
+    assert items[0].number == "C-100"
+    assert len(items) == len(plan.items)  # no ERP keeps workers

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+import yaml
 from psycopg.rows import dict_row
 
 from hybrid_erp.model.delivery import Role
@@ -26,7 +35,7 @@ from hybrid_erp.wiring.tasks import deliver_company
 from sandbox.firm import Firm
 from sandbox.site import Site, running_site
 from sandbox.store_setup import DATABASE, login_of
-from tests.builders import an_event, the_settings
+from tests.builders import CONFIG, an_event, the_settings
 from tests.contracts.ledgersmb_person import LedgerSmbBooks
 
 REGION, LEGACY, CLOUD = "emea", "ledgersmb-emea", "tryton-emea"
@@ -104,6 +113,10 @@ def in_tryton(site: Site, legal_entity: str, statement: str) -> int:
 
 
 BOOKED = "SELECT count(*) FROM account_move WHERE state = 'posted'"
+FIGURES = """
+    SELECT count(*) AS figures FROM load_item i JOIN load l USING (load_id)
+    WHERE l.legal_entity = %s AND i.document_type IN ('open_item', 'opening_balance')
+"""
 KEPT = ("load", "posting_key", "outbox", "crosswalk", "audit")
 
 
@@ -123,20 +136,91 @@ def test_a_dry_run_says_what_it_would_do_and_changes_nothing(load_site: Site, ca
     assert "not_kept" in caplog.text
 
 
-def test_the_region_is_level_after_the_load(load_site: Site, caplog: pytest.LogCaptureFixture) -> None:
-    for legal_entity in request_load(REGION, REAL, requested_by="lead"):
-        read_load(REGION, legal_entity, REAL, requested_by="lead")
-        send_load(REGION, legal_entity, requested_by="lead")
-    drain(CLOUD, Role.CANDIDATE)
+@dataclass
+class Runs:
+    """Steps of the load, each in a process that can be killed without warning."""
 
-    with caplog.at_level("INFO"):
-        assert is_delivered(REGION, ENTITIES)
+    site: Site
+    config: Path
+    rng: random.Random = field(default_factory=lambda: random.Random(20261120))
+    kills: int = 0
+
+    def __enter__(self) -> Runs:
+        environment = self.site.environment() | {"HYBRID_ERP_CONFIG": str(self.config)}
+        command = [sys.executable, "-W", "ignore", "-m", "tests.operations.load_workers"]
+        self.log = (self.site.folder / "load-workers.log").open("a")
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment, cwd=CONFIG.parent
+        )
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        with self.process, self.log:
+            assert self.process.stdin is not None
+            self.process.stdin.close()
+            self.process.wait(60)
+
+    def run(self, step: str, legal_entity: str, *, killed_within: float | None = None) -> None:
+        """Take a step; kill it at a random moment of its life, if it still lives."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{step} {legal_entity}\n")
+        self.process.stdin.flush()
+        pid = int(self.process.stdout.readline())
+        if killed_within is not None:
+            time.sleep(self.rng.uniform(0.01, killed_within))  # the fault itself
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                self.kills += 1
+        assert self.process.stdout.readline().strip() == "ended"
+
+    def harm(self, step: str, legal_entity: str, *, times: int, killed_within: float) -> None:
+        """The same step again and again, killed each time."""
+        for _ in range(times):
+            self.run(step, legal_entity, killed_within=killed_within)
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The configuration with short leases: what a killed worker held is taken up soon."""
+    config = Path(shutil.copytree(CONFIG, tmp_path_factory.mktemp("hasty") / "config"))
+    erps = yaml.safe_load((config / "erps.yaml").read_text())
+    erps["erps"][CLOUD] |= {"lease_seconds": 10, "look_up_horizon_seconds": 5}
+    (config / "erps.yaml").write_text(yaml.safe_dump(erps))
+    return config
+
+
+def is_loaded() -> bool:
+    try:
+        return is_delivered(REGION, ENTITIES)
+    except LoadRefusedError as refused:
+        pytest.fail(str(refused))
+
+
+@pytest.mark.timeout(400)
+def test_a_load_that_is_killed_at_every_step_leaves_the_region_level(load_site: Site, hasty: Path) -> None:
+    with Runs(load_site, hasty) as runs:
         for legal_entity in ENTITIES:
-            verify(REGION, legal_entity, requested_by="lead")
-    assert "open items at tryton-emea" in caplog.text
+            runs.harm("read", legal_entity, times=4, killed_within=2.0)
+            runs.run("read", legal_entity)
+            runs.harm("send", legal_entity, times=6, killed_within=0.2)
+            runs.run("send", legal_entity)
+        runs.harm("deliver", "DE01", times=5, killed_within=4.0)
+        until = time.monotonic() + 200
+        while not is_loaded():
+            assert time.monotonic() < until, (load_site.folder / "load-workers.log").read_text()[-3000:]
+            for legal_entity in ENTITIES:
+                runs.run("deliver", legal_entity)
+        for legal_entity in ENTITIES:
+            runs.harm("verify", legal_entity, times=3, killed_within=2.0)
+            runs.run("verify", legal_entity)
+
+    assert runs.kills >= 18
     assert verdict_on_load(REGION, ENTITIES) == dict.fromkeys(ENTITIES, "verified")
     for legal_entity in ENTITIES:
         assert balances(LEGACY, legal_entity) == balances(CLOUD, legal_entity)
+        figures = store(load_site, FIGURES, legal_entity)[0]["figures"]
+        assert in_tryton(load_site, legal_entity, BOOKED) == figures > 10
 
 
 def balances(erp: str, legal_entity: str) -> dict[str, Decimal]:
@@ -170,6 +254,18 @@ def test_nothing_is_billed_taxed_or_earned_by_the_load(load_site: Site) -> None:
             WHERE m.description LIKE 'open_item%' AND (t.revenue OR t.expense OR a.code = '2.2.10')
         """
         assert in_tryton(load_site, legal_entity, earned) == 0
+
+
+def test_no_time_entry_can_be_billed_in_both_erps(load_site: Site) -> None:
+    billable = []
+    for erp in (LEGACY, CLOUD):
+        with closing(books(erp, "DE01")) as reader, reader.snapshot():
+            billable.append([(entry.posting_id, entry.hours) for entry in reader.unbilled_time()])
+
+    assert billable[0] == billable[1] != []
+    # The cloud ERP holds the hours and has nothing that could turn them into an invoice: billing is where the time comes from.
+    assert in_tryton(load_site, "DE01", "SELECT count(*) FROM ir_module WHERE name = 'project_invoice' AND state = 'activated'") == 0
+    assert in_tryton(load_site, "DE01", "SELECT count(*) FROM account_invoice_line") == 0
 
 
 def test_a_run_again_sends_nothing_and_reads_no_second_snapshot(load_site: Site) -> None:

@@ -107,7 +107,7 @@ def read_load(region: str, legal_entity: str, conf: Mapping[str, Any], *, reques
             raise LoadRefusedError(f"{legal_entity} cannot be loaded into {terms.cloud}: {plan.blocking[0]}{more}")
         if not asked.dry_run:
             run.shadow_reference(region, terms.cloud, by=requested_by, reason="load")
-            plan = with_later_references(plan, reading.known(legal_entity, terms.legacy, terms.cloud))
+            plan = with_later_references(plan, reading.known(legal_entity, terms.legacy, terms.cloud), terms)
             loads.keep(plan, by=requested_by, configuration=settings().fingerprint)
     return {total.document_type.value: total.count for total in plan.totals}
 

@@ -25,7 +25,7 @@ LATEST: Final = """
     SELECT DISTINCT ON (d.document_type, d.identified_in, d.number) d.document_type, d.number, d.posting_id
     FROM document d JOIN outbox o ON o.posting_id = d.posting_id AND o.legal_entity = %(legal_entity)s AND o.role = 'control'
     WHERE (o.kind = 'reference' AND o.destination = %(legacy)s)
-       OR (o.document_type IN ('project', 'project_task') AND o.state = 'posted' AND EXISTS (
+       OR (o.document_type IN ('project', 'project_task', 'resource_assignment', 'milestone') AND o.state = 'posted' AND EXISTS (
            SELECT FROM delivery e WHERE e.accepted_on = o.accepted_on AND e.posting_id = o.posting_id AND e.legal_entity = o.legal_entity
            AND e.erp = %(legacy)s AND e.state = 'posted'))
     ORDER BY d.document_type, d.identified_in, d.number, d.version DESC

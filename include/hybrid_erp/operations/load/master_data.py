@@ -20,6 +20,8 @@ from hybrid_erp.model.money import ZERO
 from hybrid_erp.operations.load.opening import prefix
 from hybrid_erp.operations.load.terms import LoadTerms
 
+#: Reference documents, in the order in which they name each other.
+REFERENCES: Final = (DocumentType.CUSTOMER, DocumentType.WORKER, DocumentType.RATE_CARD, DocumentType.CONTRACT)
 #: Their bookings are in the opening balances; as entries that can be billed or recognised they stay with whoever owns them.
 BOOKED_ONLY: Final = (DocumentType.EXPENSE, DocumentType.REVENUE_SCHEDULE)
 
@@ -50,14 +52,16 @@ class MasterDataLoad:
         wanted |= {project.customer for project in projects if project.customer}
         for customer in customers:
             self._customer(customer, wanted)
-        self._copy_rest(DocumentType.CUSTOMER)
+        for document_type in REFERENCES:
+            self._copy_rest(document_type)
         for project in projects:
             self._project(project)
         self._copy_rest(DocumentType.PROJECT)
         for project in projects:
             for task in project.tasks if project.status != "closed" else ():
                 self._task(project, task)
-        self._copy_rest(DocumentType.PROJECT_TASK)
+        for document_type in (DocumentType.PROJECT_TASK, DocumentType.RESOURCE_ASSIGNMENT, DocumentType.MILESTONE):
+            self._copy_rest(document_type)
         for entry in sorted(time, key=lambda each: (each.worked_on, each.native_id)):
             self._time(entry)
         self.found.gaps.extend(self._not_brought())

@@ -9,10 +9,9 @@ from datetime import date
 from decimal import Decimal
 
 from hybrid_erp.model.books import AccountMovement, OpenReceivable
-from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.load import Gap, GapClass, KnownToStore, LoadItem, LoadPlan
 from hybrid_erp.operations.load.figures import Figures, read_figures
-from hybrid_erp.operations.load.master_data import MasterDataLoad
+from hybrid_erp.operations.load.master_data import REFERENCES, MasterDataLoad
 from hybrid_erp.operations.load.open_items import open_items
 from hybrid_erp.operations.load.opening import closing_figures, gaps_of_accounts, opening_balance
 from hybrid_erp.operations.load.terms import LoadTerms
@@ -115,9 +114,11 @@ def _drafts(figures: Figures) -> Iterator[Gap]:
         yield Gap(GapClass.DRAFT, f"{draft.number or 'without number'} ({draft.native_id})", reason, blocks=False)
 
 
-def with_later_references(plan: LoadPlan, known: KnownToStore) -> LoadPlan:
+def with_later_references(plan: LoadPlan, known: KnownToStore, terms: LoadTerms) -> LoadPlan:
     """The plan with reference documents that the store accepted while it was made, now that later ones go to the cloud ERP themselves."""
-    latest = {named: key for named, key in known.postings.items() if named[0] is DocumentType.CUSTOMER}
-    kept = [item for item in plan.items if (item.document_type, item.number) not in latest]
-    copies = [LoadItem(DocumentType.CUSTOMER, number, posting_id) for (_, number), posting_id in sorted(latest.items())]
-    return replace(plan, items=(*copies, *kept))
+    kept = [each for each in REFERENCES if each not in terms.not_kept]
+    latest = {named: key for named, key in known.postings.items() if named[0] in kept}
+    others = [item for item in plan.items if (item.document_type, item.number) not in latest]
+    in_order = sorted(latest.items(), key=lambda each: (kept.index(each[0][0]), each[0][1]))
+    copies = [LoadItem(document_type, number, posting_id) for (document_type, number), posting_id in in_order]
+    return replace(plan, items=(*copies, *others))
