@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 
 from sandbox.fault_proxy import Fault
 from tests.builders import a_journal_entry
-from tests.e2e.through_airflow import ThroughAirflow, wait_for
+from tests.e2e.through_airflow import Instance, ThroughAirflow, wait_for
 
 ERP, DOWN, SIBLING = "tryton-apac", "AU01", "SG01"
 PATH = "/tryton_au01/"  # what every request to the company's database contains
@@ -15,9 +16,19 @@ OUTAGE = "SELECT failures, reason FROM outage WHERE erp = %s AND legal_entity = 
 TURN = "SELECT 1 FROM turn WHERE erp = %s AND legal_entity = %s"
 RETRY_AFTER_SECONDS = 600
 
+RUN_SECONDS_MAX = 100  # 45 s until it begins no new try, a try of 10 s after a wait of 13 s, and what Airflow takes on a busy machine
+
+
+def seconds_of_run(airflow: ThroughAirflow, instance: Instance) -> float:
+    """How long the run of a task took until the task had ended."""
+    run = airflow.lead.airflow("GET", f"/dags/{instance['dag_id']}/dagRuns/{instance['dag_run_id']}")
+    began_at, ended_at = (datetime.fromisoformat(text) for text in (run["start_date"], instance["end_date"]))
+    return (ended_at - began_at).total_seconds()
+
 
 def test_a_sibling_of_a_company_that_never_answers_is_served_within_seconds(airflow: ThroughAirflow) -> None:
     airflow.wait_until_settled(airflow.accept(a_journal_entry(DOWN), a_journal_entry(SIBLING)))
+    earlier = airflow.runs_so_far(ERP)
     airflow.site.line("tryton").behave(Fault.BLACK_HOLE, matching=PATH)
     stuck = airflow.accept(*(a_journal_entry(DOWN) for _ in range(3)))
     wait_for(
@@ -28,7 +39,11 @@ def test_a_sibling_of_a_company_that_never_answers_is_served_within_seconds(airf
     wait_for(lambda: airflow.deliveries(ERP, state="up_for_retry"), "the retry of the silent company to show", timeout=40)
     again = airflow.wait_until_settled(airflow.accept(a_journal_entry(SIBLING)), timeout=15)
 
+    given_up = wait_for(lambda: airflow.deliveries(ERP, state="failed", but=earlier), "the run to end", timeout=120)[0]
+
     assert max(waited, again) < 15
+    assert seconds_of_run(airflow, given_up) < RUN_SECONDS_MAX
+    assert given_up["try_number"] > 1
     assert airflow.states(stuck) == {"waiting": len(stuck)}
     airflow.site.line("tryton").behave(Fault.PASS)
     airflow.wait_until_settled(stuck, timeout=120)

@@ -110,3 +110,11 @@ def test_a_company_that_finds_no_slot_gets_a_task_that_waits_for_one(store: Stor
 
     assert survey() == ["DE01"]
     assert deliver_company_visibly(LEGACY, "DE01", seconds=20) == {}
+
+
+def test_what_the_survey_does_not_reach_in_its_time_is_named(store: Store, erps: dict[str, FakeErp]) -> None:
+    waiting = store.accept(a_journal_entry("DE01"), a_journal_entry("UK01"))
+
+    assert survey_and_deliver(LEGACY, little=100, seconds=-1) == ["DE01", "UK01"]
+
+    assert {store.state(each) for each in waiting} == {"waiting"}

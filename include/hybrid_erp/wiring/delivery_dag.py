@@ -32,8 +32,8 @@ def delivery_dag(dag_id: str, erp: str, role: Role, *, cron: str, lease_seconds:
         doc_md=doc_md,
         tags=["hybrid-erp", verb, erp],
     ) as built:
-
-        @task(retries=3, retry_delay=timedelta(seconds=3))
+        # Both longer than any call to an ERP may take: what is still there then hangs.
+        @task(retries=3, retry_delay=timedelta(seconds=3), execution_timeout=timedelta(seconds=2 * (SECONDS_OF_WORK + lease_seconds)))
         def survey(erp: str, role: str) -> list[str]:
             """Deliver what is little; name the companies that need a task of their own."""
             from hybrid_erp.wiring.tasks import survey_and_deliver
@@ -46,7 +46,6 @@ def delivery_dag(dag_id: str, erp: str, role: Role, *, cron: str, lease_seconds:
             retry_policy=ErpRetryPolicy(),
             retries=3,
             retry_delay=timedelta(seconds=5),
-            # Longer than any call to an ERP may take: what is still there then hangs.
             execution_timeout=timedelta(seconds=SECONDS_OF_WORK + 2 * lease_seconds),
         )
         def deliver(erp: str, role: str, legal_entity: str) -> dict[str, int]:

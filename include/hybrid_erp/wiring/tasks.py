@@ -17,6 +17,7 @@ from hybrid_erp.adapters.store.outages import PostgresOutages
 from hybrid_erp.adapters.store.turns import PostgresTurns
 from hybrid_erp.adapters.store.waking import channel_of
 from hybrid_erp.flow.deliver import Progress
+from hybrid_erp.model.claim import boot_clock
 from hybrid_erp.model.delivery import Role
 from hybrid_erp.model.errors import ErpUnavailableError, NotReplayableError, WrongSystemError
 from hybrid_erp.model.limits import NoTurn
@@ -32,7 +33,7 @@ def survey_and_deliver(erp: str, *, little: int, seconds: float, role: Role = Ro
     """Deliver each company's postings here if they are few; name the companies that need a task of their own.
 
     Left alone, and told in the log, are companies whose turn another worker has, and those that rest after an outage. One that has not
-    answered before is asked last, so that it holds up no sibling.
+    answered before is asked last, so that it holds up no sibling; and what is not reached within the time is named.
     """
     seen = _survey(erp, role)
     if not seen.due:
@@ -41,7 +42,11 @@ def survey_and_deliver(erp: str, *, little: int, seconds: float, role: Role = Ro
         log.info("%d postings of %s wait: %s", seen.due[legal_entity], legal_entity, seen.in_the_way[legal_entity])
     wanted = set(seen.due) - set(seen.in_the_way)
     others = [legal_entity for legal_entity in wanted if seen.due[legal_entity] > little]
+    ends = boot_clock() + seconds
     for legal_entity in sorted(wanted - set(others), key=lambda each: (each in seen.failed_before, each)):
+        if boot_clock() > ends:
+            others.append(legal_entity)
+            continue
         try:
             done = deliver_company(erp, legal_entity, seconds=seconds, role=role)
         except (ErpUnavailableError, WrongSystemError) as error:
