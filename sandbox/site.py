@@ -155,8 +155,11 @@ def plain_environment() -> dict[str, str]:
     return {**kept, "PATH": path, "NO_PROXY": direct, "no_proxy": direct, "PYTHONUNBUFFERED": "1"}
 
 
-def new_site(folder: Path, progress: Progress, *, airflow: bool, faulty_lines: bool = False) -> Site:
-    """Lay out a site from the golden cluster, in the place of whatever was in that folder before."""
+def new_site(folder: Path, progress: Progress, *, airflow: bool, faulty_lines: bool = False, own_config: bool = False) -> Site:
+    """Lay out a site from the golden cluster, in the place of whatever was in that folder before.
+
+    `own_config`: with a copy of the configuration, to be changed while the site runs.
+    """
     remove(folder)
     folder.mkdir(parents=True)
     with golden_cluster(progress) as golden:
@@ -176,6 +179,7 @@ def new_site(folder: Path, progress: Progress, *, airflow: bool, faulty_lines: b
         keys=airflow_parts.new_keys(),
         has_airflow=airflow,
         has_faulty_lines=faulty_lines,
+        config=Path(shutil.copytree(CHECKOUT / "config", folder / "config")) if own_config else CHECKOUT / "config",
     )
     site.save()
     return site
@@ -191,9 +195,9 @@ def start(site: Site, progress: Progress, *, temporary: bool) -> Launch:
 
 
 @contextmanager
-def running_site(name: str, progress: Progress, *, airflow: bool, faulty_lines: bool = False) -> Iterator[Site]:
+def running_site(name: str, progress: Progress, *, airflow: bool, faulty_lines: bool = False, own_config: bool = False) -> Iterator[Site]:
     """A site of its own for the length of a block; nothing of it is left afterwards, however the block ends."""
-    site = new_site(SANDBOX / name, progress, airflow=airflow, faulty_lines=faulty_lines)
+    site = new_site(SANDBOX / name, progress, airflow=airflow, faulty_lines=faulty_lines, own_config=own_config)
     launched = start(site, progress, temporary=True)
     try:
         yield site

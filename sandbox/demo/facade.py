@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
@@ -12,7 +13,7 @@ from hybrid_erp.settings import load_settings
 from sandbox.site import Site
 
 # The bells' sessions: one for each ERP, named after it.
-LISTENING: Final = "SELECT count(DISTINCT application_name) FROM pg_stat_activity WHERE application_name LIKE 'hybrid_erp bell %'"
+LISTENING: Final = "SELECT count(DISTINCT application_name) FROM pg_stat_activity WHERE application_name LIKE 'hybrid_erp bell % control'"
 
 
 class FacadeClient:
@@ -38,6 +39,26 @@ class FacadeClient:
         answer = self.session.request(method, f"{self.site.airflow_url}/api/v2{path}", timeout=60, **content)
         answer.raise_for_status()
         return answer.json() if answer.content else None
+
+    def run(
+        self, dag_id: str, conf: dict[str, Any], progress: Callable[[str], None], *, succeeds: bool = True, timeout: float = 300
+    ) -> None:
+        """Trigger a DAG and wait for its end.
+
+        Raises:
+            RuntimeError: It ended otherwise than it should.
+        """
+        run = self.airflow("POST", f"/dags/{dag_id}/dagRuns", json={"conf": conf, "logical_date": None})["dag_run_id"]
+        began_at = told_at = time.monotonic()
+        while (state := self.airflow("GET", f"/dags/{dag_id}/dagRuns/{run}")["state"]) not in ("success", "failed"):
+            if time.monotonic() - began_at > timeout:
+                raise RuntimeError(f"{dag_id} has not ended after {timeout:.0f} s; look at its log in {self.site.folder}/airflow/logs")
+            if time.monotonic() - told_at > 4:
+                progress(f"{dag_id} runs since {time.monotonic() - began_at:.0f} s")
+                told_at = time.monotonic()
+            time.sleep(0.3)
+        if (state == "success") != succeeds:
+            raise RuntimeError(f"{dag_id} ended as {state}; look at its log in {self.site.folder}/airflow/logs")
 
     def wait_until_listening(self, timeout: float = 120) -> None:
         """Until the bell of every ERP's deliveries hears."""

@@ -12,8 +12,8 @@ $$;
 --   acc_trans,N  what the ERP writes under an invoice without a payment of its own: a payment reversed, a receipt entered on the invoice's
 --                own screen; N is the first of its rows
 --   ar,N ap,N gl,N  all other rows
--- `only_functional` rows add nothing in the document's currency. They are marked fx_transaction, but not always: payments book currency
--- differences unmarked, and the screen for receivables writes the second half of the receivable unmarked.
+-- `only_functional` rows add nothing in the document's currency. They are marked fx_transaction, but not always: the ERP's own payments book
+-- currency differences unmarked, and the screen for receivables writes the second half of the receivable unmarked. Ours are always marked.
 CREATE FUNCTION pg_temp.books_rows(transactions int[])
 RETURNS TABLE (entry_id int, trans_id int, header text, kind text, document int, chart_id int, amount numeric, only_functional boolean,
                day date, approved boolean, memo text, control boolean, cash boolean, reversing boolean) LANGUAGE sql STABLE AS $$
@@ -27,6 +27,9 @@ RETURNS TABLE (entry_id int, trans_id int, header text, kind text, document int,
                           row.chart_id IN (SELECT account_id FROM differences) AS difference,
                           (SELECT min(payment_id) FROM payment_links
                            WHERE payment_links.entry_id = row.entry_id AND type IS DISTINCT FROM 0) AS payment,
+                          EXISTS (SELECT 1 FROM payment_links JOIN payment ON payment.id = payment_id
+                                  WHERE payment_links.entry_id = row.entry_id AND pg_temp.books_is_key(split_part(payment.notes, ' ', 1)))
+                          AS ours,
                           coalesce(ar.curr, ap.curr) <> pg_temp.books_functional_currency() AS in_foreign_currency
                    FROM (SELECT DISTINCT id FROM unnest(transactions) AS each (id)) AS wanted
                    JOIN acc_trans AS row ON row.trans_id = wanted.id JOIN transactions AS registered ON registered.id = wanted.id
@@ -50,7 +53,7 @@ RETURNS TABLE (entry_id int, trans_id int, header text, kind text, document int,
                 ELSE trans_id END,
            chart_id, amount,
            fx_transaction OR coalesce(in_foreign_currency, false) AND (
-               difference AND (payment IS NOT NULL OR by_itself)
+               difference AND (payment IS NOT NULL AND NOT ours OR by_itself)
                OR control AND under_invoice AND NOT by_itself AND entry_id <> first_control),
            day, approved, memo, control, cash, coalesce(reversing, false)
     FROM placed
@@ -63,7 +66,8 @@ LANGUAGE sql STABLE AS $$
     WITH wanted AS (SELECT name, split_part(name, ',', 1) AS kind, split_part(name, ',', 2)::int AS id, place
                     FROM unnest(names) WITH ORDINALITY AS each (name, place))
     SELECT name, kind, gl.id, place, NULL, transdate,
-           jsonb_build_object('key', reference, 'content_hash', substring(notes FROM 'sha256:(\w{64})'), 'posted', approved,
+           jsonb_build_object('key', CASE WHEN trans_type_code <> 'op' THEN reference END,
+               'content_hash', substring(notes FROM 'sha256:(\w{64})'), 'posted', approved,
                'number', CASE WHEN pg_temp.books_is_key(reference) THEN gl.id::text ELSE coalesce(reference, gl.id::text) END,
                'currency', CASE WHEN pg_temp.books_is_key(reference) THEN substring(notes FROM 'currency:(\w{3})') END,
                'text', description, 'run', trans_type_code,
@@ -121,42 +125,40 @@ RETURNS TABLE (native_id text, lines jsonb, settles jsonb, received numeric, oth
                            JOIN acc_trans USING (entry_id)
                      UNION SELECT acc_trans.trans_id FROM header JOIN acc_trans ON entry_id = document AND kind = 'acc_trans'),
          entry AS MATERIALIZED (
-             SELECT header.native_id, header.party, header.booked_on, row.*,
+             SELECT header.native_id, header.party, header.booked_on, row.*, extended.tax_basis,
+                    (SELECT jsonb_object_agg(class.label, coalesce(parent.control_code, unit.control_code))
+                     FROM business_unit_ac AS worn JOIN business_unit AS unit ON unit.id = worn.bu_id
+                     JOIN business_unit_class AS class ON class.id = unit.class_id
+                     LEFT JOIN business_unit AS parent ON parent.id = unit.parent_id AND class.label = 'Project'
+                     WHERE worn.entry_id = row.entry_id) AS dimensions,
+                    coalesce((SELECT taxnumber FROM tax WHERE tax.chart_id = row.chart_id AND tax.rate = extended.rate
+                              ORDER BY validto LIMIT 1),
+                             (SELECT min(taxnumber) FROM tax
+                              WHERE tax.chart_id = row.chart_id AND row.kind IN ('ar', 'ap') AND validto > row.day
+                              HAVING count(*) = 1)) AS tax_code,
                     count(*) FILTER (WHERE NOT only_functional) OVER (PARTITION BY row.kind, row.document, row.trans_id, row.chart_id
                                                                       ORDER BY row.entry_id) AS nth
-             FROM pg_temp.books_rows(ARRAY(SELECT trans_id FROM touched)) AS row JOIN header USING (kind, document)),
-         worn AS (SELECT unit_ac.entry_id, jsonb_object_agg(class.label, coalesce(parent.control_code, unit.control_code)) AS dimensions
-                  FROM entry JOIN business_unit_ac AS unit_ac USING (entry_id) JOIN business_unit AS unit ON unit.id = unit_ac.bu_id
-                  JOIN business_unit_class AS class ON class.id = unit.class_id
-                  LEFT JOIN business_unit AS parent ON parent.id = unit.parent_id AND class.label = 'Project'
-                  GROUP BY unit_ac.entry_id),
-         taxed AS (SELECT entry_id, extended.tax_basis,
-                          coalesce((SELECT taxnumber FROM tax WHERE tax.chart_id = entry.chart_id AND tax.rate = extended.rate
-                                    ORDER BY validto LIMIT 1),
-                                   (SELECT min(taxnumber) FROM tax WHERE tax.chart_id = entry.chart_id AND validto > entry.day
-                                    HAVING count(*) = 1)) AS tax_code
-                   FROM entry LEFT JOIN tax_extended AS extended USING (entry_id)
-                   WHERE kind IN ('ar', 'ap') OR extended.entry_id IS NOT NULL),
-         line AS (SELECT native_id, chart_id, trans_id, header, nth, bool_or(control) AS control, bool_or(cash) AS cash, min(party) AS party,
-                         sum(amount) AS functional_amount,
+             FROM pg_temp.books_rows(ARRAY(SELECT trans_id FROM touched)) AS row JOIN header USING (kind, document)
+             LEFT JOIN tax_extended AS extended ON extended.entry_id = row.entry_id),
+         line AS (SELECT native_id, chart_id, trans_id, header, nth, bool_or(control) AS control, bool_or(cash) AS cash,
+                         min(party) AS party, sum(amount) AS functional_amount,
                          CASE WHEN bool_or(reversing) THEN sum(amount)
                               ELSE coalesce(sum(amount) FILTER (WHERE NOT only_functional), 0) END AS amount,
                          (array_agg(dimensions ORDER BY entry_id) FILTER (WHERE dimensions IS NOT NULL))[1] AS dimensions,
                          min(tax_code) AS tax_code, sum(tax_basis) AS tax_base, min(memo) AS memo, min(entry_id) AS first,
                          min(day) FILTER (WHERE day <> booked_on) AS other_day, bool_and(approved) AS approved
-                  FROM entry LEFT JOIN worn USING (entry_id) LEFT JOIN taxed USING (entry_id)
-                  GROUP BY native_id, chart_id, trans_id, header, nth),
-         item AS (SELECT native_id, header, trans_id, sum(CASE header WHEN 'ap' THEN -amount ELSE amount END) AS amount
-                  FROM line WHERE control GROUP BY native_id, header, trans_id)
+                  FROM entry GROUP BY native_id, chart_id, trans_id, header, nth),
+         settled AS (SELECT native_id, jsonb_agg(jsonb_build_array(header || ',' || trans_id, amount::text) ORDER BY trans_id) AS items
+                     FROM (SELECT native_id, header, trans_id, sum(CASE header WHEN 'ap' THEN -amount ELSE amount END) AS amount
+                           FROM line WHERE control AND header <> 'gl' GROUP BY native_id, header, trans_id) AS item
+                     WHERE amount <> 0 GROUP BY native_id)
     SELECT native_id,
            jsonb_agg(jsonb_build_object('account', accno, 'amount', amount::text, 'functional_amount', functional_amount::text,
                          'dimensions', coalesce(dimensions, '{}'), 'party', CASE WHEN control THEN party END, 'tax_code', tax_code,
                          'tax_base', tax_base::text, 'description', memo) ORDER BY first)
                FILTER (WHERE amount <> 0 OR functional_amount <> 0),
-           (SELECT jsonb_agg(jsonb_build_array(header || ',' || trans_id, item.amount::text) ORDER BY trans_id) FROM item
-            WHERE item.native_id = line.native_id AND item.amount <> 0 AND header <> 'gl'),
-           -sum(functional_amount) FILTER (WHERE cash), min(other_day), bool_and(approved)
-    FROM line JOIN account ON account.id = chart_id GROUP BY native_id
+           (array_agg(settled.items))[1], -sum(functional_amount) FILTER (WHERE cash), min(other_day), bool_and(approved)
+    FROM line JOIN account ON account.id = chart_id LEFT JOIN settled USING (native_id) GROUP BY native_id
 $$;
 
 -- Whole documents in the order of their names; what is gone is left out. Who entered one, and when it last changed, is in the audit trail,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from hybrid_erp.adapters.erps.tryton.client import TrytonClient
@@ -12,6 +13,7 @@ from hybrid_erp.adapters.erps.tryton.values import Row, to_amount, to_date
 from hybrid_erp.model.booking import Booking, BookingLine
 from hybrid_erp.model.delivery import NativeDocument
 from hybrid_erp.model.mapping import Mapping
+from hybrid_erp.model.money import round_money
 
 MOVE: Final = "account.move"
 INVOICE: Final = "account.invoice"
@@ -102,13 +104,14 @@ class Reader:
         """What a move books. The texts are those of an invoice's own lines, which bear the dimensions of what it booked."""
         currencies = [line["second_currency"]["code"] for line in move["lines"] if line["second_currency"]]
         currency = currencies[0] if currencies else self.functional_currency
-        lines = [self._line(line, texts, foreign=bool(currencies)) for line in move["lines"]]
+        rate = _rate(move["lines"]) if currencies else None
+        lines = [self._line(line, texts, currency, rate) for line in move["lines"]]
         booked_on, first, last = to_date(move["date"]), to_date(move["period"]["start_date"]), to_date(move["period"]["end_date"])
         # A date outside its period counts in the period: that is where the balances are. A period of adjustments is its last day.
         accounting_on = booked_on if first <= booked_on <= last and move["period"]["type"] == "standard" else last
         return Booking(self.legal_entity, accounting_on, currency, self.functional_currency, tuple(lines))
 
-    def _line(self, line: Row, texts: dict[str, str | None], *, foreign: bool) -> BookingLine:
+    def _line(self, line: Row, texts: dict[str, str | None], currency: str, rate: Decimal | None) -> BookingLine:
         functional = to_amount(line["debit"]) - to_amount(line["credit"])
         account, party = line["account"]["code"], line["party"]
         tax_parts = {part["type"]: part for part in line["tax_lines"] or ()}
@@ -116,12 +119,12 @@ class Reader:
         # What the mapping does not know keeps its own name, marked, so that the difference shows where the money went.
         return BookingLine(
             account=self.mapping.canonical_account(account, legal_entity=self.legal_entity) or f"{account} of the ERP",
-            amount=to_amount(line["amount_second_currency"]) if foreign else functional,
+            amount=to_amount(line["amount_second_currency"]) if rate is not None else functional,
             functional_amount=functional,
             dimensions=self._dimensions(texts.get(line["origin"] or "") or line["description"]),
             party=party["code"] if party else None,
             tax_code=self._tax_code(tax["tax"]["name"]) if tax else None,
-            tax_base=to_amount(tax_parts["base"]["amount"]) if tax and "base" in tax_parts else None,
+            tax_base=_base(tax_parts, functional, currency, rate) if tax and "base" in tax_parts else None,
         )
 
     def _dimensions(self, text: str | None) -> Dimensions:
@@ -130,6 +133,20 @@ class Reader:
 
     def _tax_code(self, native: str) -> str:
         return self.mapping.canonical_tax_code(native, legal_entity=self.legal_entity) or f"{native} of the ERP"
+
+
+def _rate(lines: Sequence[Row]) -> Decimal:
+    """Functional for one of the move's currency, by its largest line: the rounding shows least there."""
+    largest = max(lines, key=lambda line: abs(to_amount(line["amount_second_currency"])))
+    amount = to_amount(largest["amount_second_currency"])
+    return (to_amount(largest["debit"]) - to_amount(largest["credit"])) / amount if amount else Decimal(1)
+
+
+def _base(parts: dict[str, Row], functional: Decimal, currency: str, rate: Decimal | None) -> Decimal:
+    """The tax base in the move's currency, signed like the line: Tryton keeps it in functional currency, above zero on both sides."""
+    base, tax = to_amount(parts["base"]["amount"]), to_amount(parts["tax"]["amount"])
+    signed = base if (functional > 0) == (tax > 0) else -base
+    return signed if not rate else round_money(signed / rate, currency)
 
 
 def texts_of_lines(invoice: Row) -> dict[str, str | None]:
