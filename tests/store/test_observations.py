@@ -201,7 +201,7 @@ def test_the_time_before_the_boundary_is_summed_apart_and_not_compared(
     # What was altered since is in the baseline of today, and only there.
     mirror.observe(LEGACY, ENTITY, [with_line(old, 0, functional_amount=Decimal("99.99"))])
     (cell,) = comparison.unequal_cells(LEGACY, CLOUD, [ENTITY], baseline=True)
-    assert (cell.account, cell.functional_legacy, cell.functional_cloud) == ("1200", Decimal("99.99"), 100)
+    assert (cell.account, cell.functional_legacy, cell.functional_cloud) == ("1200", Decimal("99.99"), Decimal(100))
     assert comparison.unequal_cells(LEGACY, CLOUD, [ENTITY]) == []
 
 
@@ -281,7 +281,7 @@ def test_days_and_documents_of_an_account_can_be_told(mirror: PostgresObservatio
     mirror.observe(LEGACY, ENTITY, [an_entry("ar,1"), later, an_entry("ar,3")])
 
     days = comparison.days(LEGACY, ENTITY, "1200", "2026-03")
-    assert [(each.day, each.amount, each.lines) for each in days] == [(DAY, 200, 2), (DAY + timedelta(days=1), 100, 1)]
+    assert [(each.day, each.amount, each.lines) for each in days] == [(DAY, Decimal(200), 2), (DAY + timedelta(days=1), Decimal(100), 1)]
     assert comparison.native_ids_on(LEGACY, ENTITY, "1200", DAY) == ["ar,1", "ar,3"]
 
 

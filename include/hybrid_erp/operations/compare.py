@@ -160,7 +160,7 @@ def _line_aspects(legacy: _Totals, cloud: _Totals, lines: Sequence[LineDifferenc
         # Where amounts or accounts differ, so do the sums of every dimension: then only one that the other side lacks is telling.
         if {key[1:] for key in old} != {key[1:] for key in new} or (not moved and (old, old_functional) != (new, new_functional)):
             aspects.add(aspect)
-    if _by(legacy, _tax_code, "tax_base") != _by(cloud, _tax_code, "tax_base"):
+    if Aspect.TAX_CODE not in aspects and _by(legacy, _taxed, "tax_base") != _by(cloud, _taxed, "tax_base"):
         aspects.add(Aspect.TAX_BASE)
     return aspects or {Aspect.COMBINATION}
 
@@ -194,6 +194,10 @@ def _account(line: ObservedLine) -> _Group:
 
 def _tax_code(line: ObservedLine) -> _Group:
     return line.account, line.tax_code or ""
+
+
+def _taxed(line: ObservedLine) -> _Group:
+    return (line.tax_code or "",)
 
 
 def _party(line: ObservedLine) -> _Group:

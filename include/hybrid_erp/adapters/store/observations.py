@@ -17,6 +17,7 @@ from psycopg import Connection
 from hybrid_erp.adapters.store import observations_sql as sql
 from hybrid_erp.model.books import Entry
 from hybrid_erp.model.comparison import Observed
+from hybrid_erp.model.errors import WrongSystemError
 
 BATCH: Final = 5_000
 """Documents in one transaction."""
@@ -43,6 +44,9 @@ class PostgresObservations:
         `cursor` and `deleted` are those of the reader's answer; the cursor is kept in the transaction of the last batch, so that a killed
         run reads again what it may not have written. `baseline` marks documents of the time before the boundary of the load, and the loaded
         figures themselves: they are summed apart and not compared one by one. A mark once set stays.
+
+        Raises:
+            WrongSystemError: The company's functional currency is another than before, or not the same in all of them.
         """
         observed = Observed()
         for batch in _batches(entries):
@@ -87,14 +91,21 @@ class PostgresObservations:
         assert row is not None
         return int(row[0])
 
+    def _functional_currency(self, erp: str, legal_entity: str, told: set[str]) -> str:
+        row = self.connection.execute(sql.COMPANY_CURRENCY, {"erp": erp, "legal_entity": legal_entity}).fetchone()
+        told |= {row[0]} if row and row[0] else set()
+        if len(told) != 1:
+            raise WrongSystemError(f"{erp} tells documents of {legal_entity} in several functional currencies: {', '.join(sorted(told))}.")
+        return told.pop()
+
     def _write(self, erp: str, legal_entity: str, entries: Sequence[Entry], *, read: bool, baseline: bool) -> Observed:
         with self.connection.transaction():
             terms = {"company": self._company(erp, legal_entity), "read": read, "baseline": baseline}
             self._stage(entries)
+            currency = self._functional_currency(erp, legal_entity, {entry.booking.functional_currency for entry in entries})
             self._run(terms, sql.LOCK, sql.SUM_LINES, sql.HASH, *sql.RECOGNISE, sql.JUDGE)
             counts: dict[str, int] = dict(self.connection.execute(sql.COUNTS).fetchall())
             if counts.keys() - {"unchanged"}:
-                currency = entries[0].booking.functional_currency
                 self._run(terms | {"currency": currency}, sql.FUNCTIONAL_CURRENCY, sql.REFRESH, sql.TOUCH)
                 self._sum(terms, -1)
                 self._run(terms, sql.NOTE_CHANGES, sql.FORGET_LINES, sql.RENEW, sql.ADD, sql.TOUCH_NEW, sql.FOLLOW)

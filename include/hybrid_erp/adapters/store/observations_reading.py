@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -123,8 +124,7 @@ class PostgresComparison:
     def _lines(self, document_ids: Iterable[int]) -> dict[int, list[ObservedLine]]:
         lines: dict[int, list[ObservedLine]] = defaultdict(list)
         for document_id, account, dimensions, party, tax_code, *amounts in self.connection.execute(sql.LINES, {"ids": list(document_ids)}):
-            named = tuple((name, value) for name, value in json.loads(dimensions))
-            lines[document_id].append(ObservedLine(account, named, party or None, tax_code or None, *amounts))
+            lines[document_id].append(ObservedLine(account, _named(dimensions), party or None, tax_code or None, *amounts))
         return lines
 
 
@@ -138,6 +138,11 @@ def _document(row: dict[str, Any], lines: Sequence[ObservedLine]) -> ObservedDoc
         lines=tuple(lines),
         **{name: row[name] for name in _COLUMNS},
     )
+
+
+@lru_cache(maxsize=10_000)
+def _named(dimensions: str) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in json.loads(dimensions))
 
 
 def _terms(legacy: str, cloud: str, legal_entities: Sequence[str]) -> dict[str, Any]:

@@ -38,16 +38,20 @@ UNEQUAL_CELLS: LiteralString = f"""
 
 # The digests of a slice are equal only if the slice holds the same documents with the same content in both ERPs.
 UNEQUAL_SLICES: LiteralString = f"""
-    WITH {_SIDES} SELECT legal_entity, period, bucket FROM observed_slice JOIN sides USING (company_id)
-    GROUP BY legal_entity, period, bucket
-    HAVING sum(CASE WHEN is_legacy THEN digest ELSE -digest END) <> 0 OR sum(CASE WHEN is_legacy THEN documents ELSE -documents END) <> 0
+    WITH {_SIDES}, legacy AS (SELECT * FROM observed_slice JOIN sides USING (company_id) WHERE is_legacy),
+    cloud AS (SELECT * FROM observed_slice JOIN sides USING (company_id) WHERE NOT is_legacy)
+    SELECT legal_entity, period, bucket FROM legacy l FULL JOIN cloud c USING (legal_entity, period, bucket)
+    WHERE coalesce(l.documents, 0) <> coalesce(c.documents, 0) OR coalesce(l.digest, 0) <> coalesce(c.digest, 0)
 """
+# Slice by slice out of the index alone (`OFFSET 0` holds the planner to it): that is never much more than one pass over both sides.
 UNEQUAL_KEYS: LiteralString = f"""
     WITH {_SIDES}, slices AS (
         SELECT * FROM unnest(%(of_entities)s::text[], %(periods)s::text[], %(buckets)s::smallint[]) AS s (legal_entity, period, bucket)
     ), keys AS (
-        SELECT legal_entity, match_key FROM slices JOIN sides USING (legal_entity) JOIN observed_document USING (company_id, period, bucket)
-        WHERE compared GROUP BY legal_entity, match_key
+        SELECT legal_entity, match_key FROM slices JOIN sides USING (legal_entity) CROSS JOIN LATERAL (
+            SELECT match_key, document_hash FROM observed_document d
+            WHERE d.company_id = sides.company_id AND d.period = slices.period AND d.bucket = slices.bucket AND compared OFFSET 0) AS held
+        GROUP BY legal_entity, match_key
         HAVING sum(document_hash) FILTER (WHERE is_legacy) IS DISTINCT FROM sum(document_hash) FILTER (WHERE NOT is_legacy)
         UNION
         SELECT legal_entity, match_key FROM observed_document JOIN sides USING (company_id) WHERE twin AND compared

@@ -15,6 +15,7 @@ COMPANY: Final = """
     INSERT INTO observed_company (erp, legal_entity) VALUES (%(erp)s, %(legal_entity)s) ON CONFLICT (erp, legal_entity) DO NOTHING
 """
 COMPANY_ID: Final = "SELECT company_id FROM observed_company WHERE erp = %(erp)s AND legal_entity = %(legal_entity)s"
+COMPANY_CURRENCY: Final = "SELECT functional_currency FROM observed_company WHERE erp = %(erp)s AND legal_entity = %(legal_entity)s"
 FUNCTIONAL_CURRENCY: Final = """
     UPDATE observed_company SET functional_currency = %(currency)s
     WHERE company_id = %(company)s AND functional_currency IS DISTINCT FROM %(currency)s

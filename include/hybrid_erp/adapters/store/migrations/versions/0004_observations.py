@@ -89,7 +89,7 @@ CREATE TABLE observed_document (
     changed_at       timestamptz,
     first_seen_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     deleted_at       timestamptz,
-    bucket           smallint NOT NULL GENERATED ALWAYS AS ((uuid_hash_extended(match_key, 0) & 1023)::smallint) STORED,
+    bucket           smallint NOT NULL GENERATED ALWAYS AS ((uuid_hash_extended(match_key, 0) & 4095)::smallint) STORED,
     compared         boolean NOT NULL GENERATED ALWAYS AS
                      (deleted_at IS NULL AND NOT baseline AND (posted OR posting_id IS NOT NULL)) STORED,
     book             text NOT NULL GENERATED ALWAYS AS
@@ -101,7 +101,7 @@ COMMENT ON COLUMN observed_document.read IS 'False: known from our own receipt; 
 COMMENT ON COLUMN observed_document.twin IS 'Another document of the company that nothing derived bears the same key.';
 COMMENT ON COLUMN observed_document.compared IS 'A draft is compared only if it bears our key: then the other ERP may have posted it.';
 CREATE INDEX observed_document_key ON observed_document (company_id, match_key);
-CREATE INDEX observed_document_slice ON observed_document (company_id, period, bucket);
+CREATE INDEX observed_document_slice ON observed_document (company_id, period, bucket) INCLUDE (match_key, document_hash) WHERE compared;
 CREATE INDEX observed_document_derived ON observed_document (company_id, from_native_id) WHERE origin = 'derived';
 CREATE INDEX observed_document_twin ON observed_document (company_id) WHERE twin;
 
@@ -133,29 +133,38 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON observed_change FOR EACH R
 CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON observed_change FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 """
 
-# Words, dates and amounts go into a hash, never our own numbers of them. Lines have distinct keys within a document, so that none cancels
-# another in the exclusive or; digests of documents are summed: equal ones do not cancel, and a change needs no look at the others.
+# Words, dates and amounts go into a hash, never our own numbers of them; as one text, because the hash of a numeric leaves out its sign and
+# that of a row adds up those of its columns, where exchanged amounts cancel. Lines have distinct keys within a document, so that none
+# cancels another in the exclusive or; digests of documents are summed: equal ones do not cancel, and a change needs no look at the others.
 HASHES = """
 CREATE FUNCTION observed_line_hash(account text, dimensions text, party text, tax_code text, amount numeric, functional_amount numeric)
 RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN hash_record_extended(ROW(account, dimensions, party, tax_code, amount, functional_amount), 0);
+RETURN hashtextextended(account || chr(31) || dimensions || chr(31) || party || chr(31) || tax_code || chr(31) || trim_scale(amount)::text
+                        || chr(31) || trim_scale(functional_amount)::text, 0);
 
 CREATE FUNCTION observed_base_hash(account text, dimensions text, party text, tax_code text, tax_base numeric)
 RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN hash_record_extended(ROW(account, dimensions, party, tax_code, tax_base), 1);
+RETURN hashtextextended(account || chr(31) || dimensions || chr(31) || party || chr(31) || tax_code || chr(31)
+                        || trim_scale(tax_base)::text, 1);
+
+CREATE FUNCTION observed_day(day date) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN chr(31) || coalesce((day - date '2000-01-01')::text, '');
 
 CREATE FUNCTION observed_booking_hash(accounting_on date, currency text, functional_currency text, lines_hash bigint)
 RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN hash_record_extended(ROW(accounting_on, currency, functional_currency, lines_hash), 2);
+RETURN hashtextextended(currency || chr(31) || functional_currency || observed_day(accounting_on) || chr(31)
+                        || coalesce(lines_hash::text, ''), 2);
 
 CREATE FUNCTION observed_document_hash(booking_hash bigint, bases_hash bigint, posted boolean, legal_number text, party text,
                                        issued_on date, due_on date)
 RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN hash_record_extended(ROW(booking_hash, bases_hash, posted, legal_number, party, issued_on, due_on), 3);
+RETURN hashtextextended(booking_hash::text || chr(31) || coalesce(bases_hash::text, '') || chr(31) || posted::text || chr(31)
+                        || coalesce(legal_number, chr(30)) || chr(31) || coalesce(party, chr(30)) || observed_day(issued_on)
+                        || observed_day(due_on), 3);
 
 CREATE FUNCTION observed_digest(document_hash bigint, match_key uuid)
 RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN hashint8extended(document_hash, uuid_hash_extended(match_key, 4));
+RETURN hashtextextended(document_hash::text || chr(31) || match_key::text, 4);
 """
 
 RIGHTS = """
