@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from hybrid_erp.model.books import Entry, Origin
 from hybrid_erp.model.booking import Booking, BookingLine
+from hybrid_erp.model.books import Entry, Origin
 from hybrid_erp.model.documents import DocumentType
 
 DAY = date(2026, 3, 5)
