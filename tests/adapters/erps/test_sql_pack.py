@@ -15,6 +15,9 @@ from hybrid_erp.model.errors import ConfigurationError
 from tests.builders import CONFIG
 
 OPERATION = {"native": "gl", "connector_class": "unique", "submit": "SELECT p(%(submission)s)", "find": "f(%(keys)s)", "read": "r(%(ids)s)"}
+BOOKS = dict.fromkeys(("chart", "movements", "open_receivables", "customers", "projects", "unbilled_time", "series"), "SELECT 1")
+BOOKS |= {"document_totals": "SELECT 1", "cursor": "SELECT 1", "open_on": "SELECT o(%(day)s)", "entries": "SELECT e(%(ids)s)"}
+BOOKS |= {"days": "d(%(account)s, %(period)s)", "entries_on": "o(%(account)s, %(day)s)", "changes": "c(%(after)s, %(limit)s, %(thorough)s)"}
 
 
 def a_pack(folder: Path, **changes: Any) -> Path:
@@ -40,12 +43,22 @@ def test_the_ledgersmb_pack_books_every_type_once() -> None:
         ({"operations": {"journal": OPERATION | {"connector_class": "look_up_only"}}}, "connector_class"),
         ({"functions": ["missing.sql"]}, "missing.sql"),
         ({"colour": "blue"}, "colour"),
+        ({"books": BOOKS | {"changes": "SELECT c(%(after)s, %(limit)s)"}}, "thorough"),
+        ({"books": BOOKS | {"functions": ["missing.sql"]}}, "missing.sql"),
+        ({"books": {"chart": "SELECT 1"}}, "books.movements"),
         ({"failures": {"HE1": "validation"}}, "failures"),
     ],
 )
 def test_a_pack_that_says_something_wrong_is_refused_by_name(tmp_path: Path, changes: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigurationError, match=named):
         load_pack(a_pack(tmp_path, **changes))
+
+
+def test_a_pack_may_say_how_the_books_are_read(tmp_path: Path) -> None:
+    books = load_pack(a_pack(tmp_path, books=BOOKS | {"period_runs": {"depreciation": {"numbers": ["DEPR-%"]}}})).books
+
+    assert books is not None
+    assert books.period_runs["depreciation"].numbers == ("DEPR-%",)
 
 
 def test_a_pack_needs_no_functions(tmp_path: Path) -> None:

@@ -21,15 +21,17 @@ RETURNS TABLE (entry_id int, trans_id int, header text, kind text, document int,
                            bool_or(description IN ('AR_paid', 'AP_paid')) AS cash FROM account_link GROUP BY account_id),
          differences AS (SELECT value::int AS account_id FROM defaults
                          WHERE setting_key IN ('fxgain_accno_id', 'fxloss_accno_id') AND value ~ '^\d+$'),
-         entry AS (SELECT row.entry_id, row.trans_id, lower(registered.table_name) AS header, row.chart_id, row.amount, row.fx_transaction,
+         entry AS MATERIALIZED (
+                   SELECT row.entry_id, row.trans_id, lower(registered.table_name) AS header, row.chart_id, row.amount, row.fx_transaction,
                           coalesce(row.transdate, gl.transdate, ar.transdate, ap.transdate) AS day, row.approved, row.source, row.memo,
                           coalesce(linked.control, false) AS control, coalesce(linked.cash, false) AS cash,
                           row.chart_id IN (SELECT account_id FROM differences) AS difference,
                           (SELECT min(payment_id) FROM payment_links
                            WHERE payment_links.entry_id = row.entry_id AND type IS DISTINCT FROM 0) AS payment,
-                          EXISTS (SELECT 1 FROM payment_links JOIN payment ON payment.id = payment_id
-                                  WHERE payment_links.entry_id = row.entry_id AND pg_temp.books_is_key(split_part(payment.notes, ' ', 1)))
-                          AS ours,
+                          row.chart_id IN (SELECT account_id FROM differences)
+                          AND EXISTS (SELECT FROM payment_links JOIN payment ON payment.id = payment_id
+                                      WHERE payment_links.entry_id = row.entry_id
+                                        AND pg_temp.books_is_key(split_part(payment.notes, ' ', 1))) AS ours,
                           coalesce(ar.curr, ap.curr) <> pg_temp.books_functional_currency() AS in_foreign_currency
                    FROM (SELECT DISTINCT id FROM unnest(transactions) AS each (id)) AS wanted
                    JOIN acc_trans AS row ON row.trans_id = wanted.id JOIN transactions AS registered ON registered.id = wanted.id
