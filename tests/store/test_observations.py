@@ -15,6 +15,7 @@ from hybrid_erp.adapters.store.observations import PostgresObservations
 from hybrid_erp.adapters.store.observations_reading import PostgresComparison
 from hybrid_erp.model.books import Entry, Origin
 from hybrid_erp.model.comparison import Observed, ObservedMovement
+from hybrid_erp.model.errors import WrongSystemError
 from tests.observed import DAY, Books, a_booking, a_line, an_entry, booked, with_line, with_lines
 from tests.stores import CLOUD, LEGACY, Store
 
@@ -327,6 +328,13 @@ def test_sums_that_are_kept_are_those_of_the_lines(mirror: PostgresObservations,
     assert kept == comparison.movements(LEGACY, ENTITY, from_lines=True)
     assert sum(each.functional_amount for each in kept) == 0
     assert all(isinstance(each, ObservedMovement) for each in kept)
+
+
+def test_a_company_that_tells_another_functional_currency_than_before_is_refused(mirror: PostgresObservations) -> None:
+    mirror.observe(LEGACY, ENTITY, [an_entry()])
+
+    with pytest.raises(WrongSystemError, match="EUR, GBP"):
+        mirror.observe(LEGACY, ENTITY, [booked(an_entry("ar,2"), functional_currency="GBP")])
 
 
 def test_a_reader_may_not_write(store: Store) -> None:
