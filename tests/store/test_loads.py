@@ -199,6 +199,24 @@ def test_a_verified_load_draws_the_boundary_once_with_what_the_snapshot_showed(s
     assert store.sql("SELECT posting_id FROM dual_run_contained") == [{"posting_id": UUID(int=1)}]
 
 
+def test_what_names_a_loaded_document_later_finds_it_at_the_cloud(store: Store) -> None:
+    (invoice,) = store.accept(a_journal_entry(number="J-1"))
+    store.settle_posted(store.claim_one())
+    seen = (NativeDocumentSeen("gl,1", invoice, True), NativeDocumentSeen("ar,17", None, True))
+    load = kept(store, replace(plan(store, settle_position=1), seen=seen))
+    loads(store).send(load.load_id, limit=100, by="lead")
+    deliver_all(store)
+
+    verify(store, load)
+
+    named = store.sql("SELECT erp, document_type, number, native_id FROM crosswalk WHERE document_type IN ('journal_entry', 'invoice')")
+    found = {(row["erp"], row["document_type"], row["number"]): row["native_id"] for row in named}
+    assert found[CLOUD, "journal_entry", "J-1"] == "opening figures"
+    assert found[LEGACY, "invoice", "LOAD/INV-17"] == "ar,17"
+    item = store.one("SELECT native_id FROM crosswalk WHERE document_type = 'open_item'")
+    assert found[CLOUD, "invoice", "LOAD/INV-17"] == item
+
+
 def test_a_load_that_was_not_sent_is_not_verified(store: Store) -> None:
     verify(store, kept(store))
 

@@ -99,6 +99,8 @@ class LoadItem:
     party: str | None = None
     """Of an open item: its customer."""
     due_on: date | None = None
+    legacy_id: str | None = None
+    """Of an open item: what it is called in the legacy ERP."""
 
     @property
     def is_figure(self) -> bool:
@@ -169,6 +171,8 @@ class KnownToStore:
     """The latest state of each reference document, and of each project and task that the legacy ERP holds."""
     time: frozenset[UUID] = frozenset()
     """Time entries that were posted in the legacy ERP."""
+    numbers: Mapping[UUID, str] = field(default_factory=dict)
+    """What each document is called that the legacy ERP has booked for the facade."""
     counts: Mapping[DocumentType, int] = field(default_factory=dict)
     """How many documents of each type the store knows."""
 

@@ -31,8 +31,8 @@ KEEP: Final = """
 COPY_BALANCES: Final = "COPY load_balance (load_id, side, period, native_account, account, amount) FROM STDIN"
 COPY_DOCUMENTS: Final = "COPY load_document (load_id, native_id, posting_id, posted) FROM STDIN"
 COPY_ITEMS: Final = """
-    COPY load_item (load_id, place, document_type, number, posting_id, made, currency, amount, functional_amount, party, due_on, posting,
-                    data) FROM STDIN
+    COPY load_item (load_id, place, document_type, number, posting_id, made, currency, amount, functional_amount, party, due_on, legacy_id,
+                    posting, data) FROM STDIN
 """
 COPY_GAPS: Final = "COPY load_gap (load_id, place, gap_class, subject, reason, amount) FROM STDIN"
 NOTE: Final = """
@@ -41,6 +41,7 @@ NOTE: Final = """
 """
 SEND: Final = "SELECT send_load(%s, %s, %s)"
 ABANDON: Final = "SELECT abandon_load(%s, %s, %s)"
+NAME: Final = "SELECT name_loaded(%s)"
 CONTAINED: Final = "SELECT DISTINCT posting_id FROM load_document WHERE load_id = %s AND posting_id IS NOT NULL AND posted"
 BOUNDARY: Final = """
     SELECT legal_entity, legacy AS control, cloud AS candidate, settle_position, cursor AS control_cursor, cloud_cursor AS candidate_cursor,
@@ -103,6 +104,7 @@ class PostgresLoads:
                 assert boundary is not None
                 contained = [row[0] for row in self.connection.execute(CONTAINED, (load.load_id,)).fetchall()]
                 PostgresDualRun(self.connection).draw_boundary(boundary, contained)
+                self.connection.execute(NAME, (load.load_id,))
                 self._note(load, "load_verified", by, {"load_id": str(load.load_id), "checks": len(checks)})
 
     def abandon(self, load_id: UUID, *, by: str, reason: str) -> int:
@@ -154,7 +156,7 @@ def _balances(plan: LoadPlan) -> Iterable[Sequence[Any]]:
 def _item(plan: LoadPlan, item: LoadItem) -> Sequence[Any]:
     head = (item.document_type.value, item.number, item.posting_id, item.posting is not None, item.currency, item.amount)
     routing = json.dumps(_routing(plan, item)) if item.posting else None
-    return (*head, item.functional_amount, item.party, item.due_on, routing, item.posting.data if item.posting else None)
+    return (*head, item.functional_amount, item.party, item.due_on, item.legacy_id, routing, item.posting.data if item.posting else None)
 
 
 def _routing(plan: LoadPlan, item: LoadItem) -> dict[str, Any]:
@@ -166,6 +168,7 @@ def _routing(plan: LoadPlan, item: LoadItem) -> dict[str, Any]:
         "event_id": posting.event_id,
         "event_type": posting.event_type,
         "identified_in": document.identified_in,
+        "version": document.version,
         "content_hash": posting.content_hash,
         "correlation_id": posting.correlation_id,
         "kind": document.kind.value,

@@ -35,6 +35,10 @@ TIME: Final = """
         AND d.legal_entity = o.legal_entity AND d.erp = %s AND d.state = 'posted'
     WHERE o.legal_entity = %s AND o.role = 'control' AND o.document_type = 'time_entry'
 """
+NUMBERS: Final = """
+    SELECT posting_id, number FROM crosswalk WHERE erp = %s AND legal_entity = %s AND document_type IN ('invoice', 'open_item')
+    AND posting_id IS NOT NULL
+"""
 COUNTS: Final = """
     SELECT o.document_type, count(DISTINCT (d.identified_in, d.number))
     FROM outbox o JOIN document d ON d.posting_id = o.posting_id
@@ -82,11 +86,13 @@ class PostgresLoadReading:
         at_cloud = self.connection.execute(AT_CLOUD, (cloud, legal_entity)).fetchall()
         latest = self.connection.execute(LATEST, terms).fetchall()
         time = self.connection.execute(TIME, (legacy, legal_entity)).fetchall()
+        numbers = self.connection.execute(NUMBERS, (legacy, legal_entity)).fetchall()
         counts = self.connection.execute(COUNTS, (legal_entity,)).fetchall()
         return KnownToStore(
             at_cloud=frozenset((DocumentType(document_type), number) for document_type, number in at_cloud),
             postings={(DocumentType(document_type), number): posting_id for document_type, number, posting_id in latest},
             time=frozenset(row[0] for row in time),
+            numbers=dict(numbers),
             counts={DocumentType(document_type): count for document_type, count in counts},
         )
 

@@ -17,7 +17,7 @@ from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.errors import RefusedEventError
 from hybrid_erp.model.load import Gap, GapClass, KnownToStore, LoadItem, Named, words
 from hybrid_erp.model.money import ZERO
-from hybrid_erp.operations.load.opening import prefix
+from hybrid_erp.operations.load.opening import PREFIX
 from hybrid_erp.operations.load.terms import LoadTerms
 
 #: Reference documents, in the order in which they name each other.
@@ -133,7 +133,7 @@ class MasterDataLoad:
                 self.found.items.append(copy)
             return
         data = {
-            "number": f"{prefix(self.ordinal)}/{entry.native_id}",
+            "number": f"{PREFIX}/{entry.native_id}",
             "legal_entity": self.terms.legal_entity,
             "project": entry.project,
             "task": entry.task,

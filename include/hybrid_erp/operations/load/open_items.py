@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 from urllib.parse import quote
+from uuid import UUID
 
 from hybrid_erp.model.books import OpenReceivable
 from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.errors import HybridErpError
 from hybrid_erp.model.load import Gap, GapClass, LoadItem
 from hybrid_erp.model.money import ZERO, round_money
-from hybrid_erp.operations.load.opening import prefix
+from hybrid_erp.operations.load.opening import PREFIX
 from hybrid_erp.operations.load.terms import LoadTerms
 
 NUMBER_LENGTH_MAX: Final = 60
@@ -23,10 +24,13 @@ RATE_DIGITS: Final = Decimal("0.0000000001")
 
 
 def open_items(
-    receivables: Sequence[OpenReceivable], terms: LoadTerms, ordinal: int, accounting_on: date
+    receivables: Sequence[OpenReceivable], known: Mapping[UUID, str], terms: LoadTerms, ordinal: int, accounting_on: date
 ) -> tuple[list[LoadItem], list[Gap]]:
-    """A document for each item, and the items that cannot be brought: each of those blocks, the subledger would lack it."""
-    made = _OpenItems(terms, ordinal, accounting_on, Counter(map(_number, receivables)))
+    """A document for each item, and the items that cannot be brought: each of those blocks, the subledger would lack it.
+
+    An invoice that the facade knows keeps its number, so that what settles or corrects it later finds it. `known`: number by posting.
+    """
+    made = _OpenItems(terms, known, ordinal, accounting_on, Counter(_named(each, known) for each in receivables))
     for receivable in sorted(receivables, key=lambda each: (each.issued_on, each.native_id)):
         made.bring(receivable)
     return made.items, made.gaps
@@ -35,6 +39,7 @@ def open_items(
 @dataclass(frozen=True, slots=True)
 class _OpenItems:
     terms: LoadTerms
+    known: Mapping[UUID, str]
     ordinal: int
     accounting_on: date
     numbers: Counter[str]
@@ -58,10 +63,10 @@ class _OpenItems:
             self._item(alone, None, residual, suffix="/residual")
 
     def _item(self, receivable: OpenReceivable, rate: Decimal | None, booked: Decimal, suffix: str = "") -> None:
-        number = _number(receivable)
-        if self.numbers[number] > 1 or len(f"{prefix(self.ordinal)}/{number}{suffix}") > NUMBER_LENGTH_MAX:
-            number = receivable.native_id
-        data = self._data(receivable, rate, f"{prefix(self.ordinal)}/{number}{suffix}")
+        number = _named(receivable, self.known)
+        if self.numbers[number] > 1 or len(f"{number}{suffix}") > NUMBER_LENGTH_MAX:
+            number = f"{PREFIX}/{receivable.native_id}"
+        data = self._data(receivable, rate, f"{number}{suffix}")
         try:
             event_id = f"{quote(receivable.native_id, safe=',')}{suffix}"
             item = self.terms.item(self.ordinal, DocumentType.OPEN_ITEM, event_id, data)
@@ -75,11 +80,13 @@ class _OpenItems:
             reason = f"It stands on {receivable.account}; the posting rules book an open item on {account}."
             self._gap(GapClass.CONTROL_ACCOUNT, receivable, reason)
         else:
-            self.items.append(replace(item, party=receivable.customer, due_on=receivable.due_on))
+            legacy_id = None if suffix else receivable.native_id
+            self.items.append(replace(item, party=receivable.customer, due_on=receivable.due_on, legacy_id=legacy_id))
 
     def _data(self, receivable: OpenReceivable, rate: Decimal | None, number: str) -> dict[str, Any]:
         stated: dict[str, Any] = {
             "number": number,
+            "version": self.ordinal,
             "legal_entity": self.terms.legal_entity,
             "accounting_date": self.accounting_on.isoformat(),
             "currency": receivable.currency,
@@ -99,6 +106,12 @@ class _OpenItems:
     def _gap(self, gap_class: GapClass, receivable: OpenReceivable, reason: str, *, blocks: bool = True) -> None:
         subject = f"{receivable.document_type.replace('_', ' ')} {_number(receivable)} ({receivable.native_id})"
         self.gaps.append(Gap(gap_class, subject, reason, blocks, receivable.functional_open_amount))
+
+
+def _named(receivable: OpenReceivable, known: Mapping[UUID, str]) -> str:
+    settled_by_number = receivable.document_type in (DocumentType.INVOICE, DocumentType.OPEN_ITEM)
+    number = known.get(receivable.posting_id) if receivable.posting_id and settled_by_number else None
+    return number or f"{PREFIX}/{_number(receivable)}"
 
 
 def _number(receivable: OpenReceivable) -> str:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
+from typing import Final
 
 from hybrid_erp.model.books import AccountMovement, OpenReceivable
 from hybrid_erp.model.documents import DocumentType
@@ -13,6 +14,9 @@ from hybrid_erp.model.load import Gap, GapClass, LoadItem
 from hybrid_erp.model.money import ZERO, has_too_many_digits, round_money
 from hybrid_erp.model.ownership import period_of
 from hybrid_erp.operations.load.terms import LoadTerms
+
+#: What the numbers of documents begin with that have none of their own.
+PREFIX: Final = "LOAD"
 
 
 def closing_figures(movements: Iterable[AccountMovement], terms: LoadTerms, accounting_on: date) -> dict[str, Decimal]:
@@ -35,20 +39,15 @@ def opening_balance(figures: Mapping[str, Decimal], terms: LoadTerms, ordinal: i
     stated = [{"account": account, "amount": str(amount)} for account, amount in sorted(lines.items()) if amount]
     if not stated:
         return None
-    number = f"{prefix(ordinal)}/{terms.functional_currency}"
     data = {
-        "number": number,
+        "number": f"{PREFIX}/{terms.functional_currency}",
+        "version": ordinal,
         "legal_entity": terms.legal_entity,
         "accounting_date": accounting_on.isoformat(),
         "currency": terms.functional_currency,
         "lines": stated,
     }
     return terms.item(ordinal, DocumentType.OPENING_BALANCE, terms.functional_currency, data)
-
-
-def prefix(ordinal: int) -> str:
-    """What the numbers of everything that a load makes begin with."""
-    return "LOAD" if ordinal == 1 else f"LOAD{ordinal}"
 
 
 def gaps_of_accounts(

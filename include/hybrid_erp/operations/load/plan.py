@@ -67,7 +67,7 @@ def plan_load(
 def _brought(terms: LoadTerms, figures: Figures, known: KnownToStore, ordinal: int, day: date) -> tuple[list[LoadItem], list[Gap]]:
     wanted = frozenset(receivable.customer for receivable in figures.receivables)
     master = MasterDataLoad(terms, known, ordinal, day).of(figures.customers, figures.projects, figures.time, wanted)
-    receivables, refused = open_items(figures.receivables, terms, ordinal, day)
+    receivables, refused = open_items(figures.receivables, known.numbers, terms, ordinal, day)
     gaps = [*gaps_of_accounts(figures.movements, figures.receivables, terms, day), *refused, *master.gaps]
     balance = None
     if not any(gap.blocks for gap in gaps):  # otherwise it may be no document at all: the gap says why

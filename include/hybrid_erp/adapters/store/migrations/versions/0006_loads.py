@@ -69,6 +69,7 @@ CREATE TABLE load_item (
     functional_amount numeric NOT NULL,
     party             text,
     due_on            date,
+    legacy_id         text,
     posting           jsonb,
     data              jsonb,
     PRIMARY KEY (load_id, place)
@@ -116,11 +117,11 @@ BEGIN
         INSERT INTO posting (accepted_on, posting_id, seq, source, event_id, event_type, document_type, identified_in, number, version,
                              correlation_id, accepted_at, accepted_by, data)
         SELECT today, posting_id, seq, posting->>'source', posting->>'event_id', posting->>'event_type', document_type,
-               posting->>'identified_in', number, 1, posting->>'correlation_id', clock_timestamp(), p_by, data
+               posting->>'identified_in', number, (posting->>'version')::integer, posting->>'correlation_id', clock_timestamp(), p_by, data
         FROM next WHERE made
     ), documents AS (
         INSERT INTO document (document_type, identified_in, number, version, source, content_hash, posting_id)
-        SELECT document_type, posting->>'identified_in', number, 1, posting->>'source', decode(posting->>'content_hash', 'hex'), posting_id
+        SELECT document_type, posting->>'identified_in', number, (posting->>'version')::integer, posting->>'source', decode(posting->>'content_hash', 'hex'), posting_id
         FROM next WHERE made AND document_type IN ('open_item', 'opening_balance')
     ), dependencies AS (
         INSERT INTO dependency (posting_id, document_type, legal_entity, number, until)
@@ -166,6 +167,28 @@ BEGIN
     RETURN moved;
 END $$;
 
+-- What is in the opening figures is there for whatever names it later: a payment or credit memo of an invoice, the reversal of an entry. An
+-- open invoice is its open item; what nobody told the facade gets the open item's number at both ERPs, so that capture can name it.
+CREATE FUNCTION name_loaded(p_load_id uuid) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    INSERT INTO crosswalk (erp, legal_entity, document_type, number, native_id, legal_number, posting_id)
+    SELECT l.cloud, there.legal_entity, there.document_type, there.number, coalesce(item.native_id, 'opening figures'),
+           there.legal_number, there.posting_id
+    FROM load l JOIN load_document d ON d.load_id = l.load_id AND d.posted
+    JOIN crosswalk there ON there.erp = l.legacy AND there.legal_entity = l.legal_entity AND there.posting_id = d.posting_id
+    LEFT JOIN crosswalk item ON item.erp = l.cloud AND item.legal_entity = l.legal_entity AND item.document_type = 'open_item'
+                             AND item.number = there.number AND there.document_type = 'invoice'
+    WHERE l.load_id = p_load_id
+    ON CONFLICT (erp, legal_entity, document_type, number) DO NOTHING;
+    INSERT INTO crosswalk (erp, legal_entity, document_type, number, native_id, legal_number)
+    SELECT side.erp, l.legal_entity, 'invoice', i.number, side.native_id, item.legal_number
+    FROM load l JOIN load_item i ON i.load_id = l.load_id AND i.legacy_id IS NOT NULL
+    JOIN crosswalk item ON item.erp = l.cloud AND item.legal_entity = l.legal_entity AND item.document_type = 'open_item'
+                        AND item.number = i.number
+    CROSS JOIN LATERAL (VALUES (l.legacy, i.legacy_id), (l.cloud, item.native_id)) AS side (erp, native_id)
+    WHERE l.load_id = p_load_id
+    ON CONFLICT (erp, legal_entity, document_type, number) DO NOTHING;
+$$;
+
 -- Gives a load up, so that another snapshot may be taken: before the dual run alone, and while nothing of it is under way. What waits is
 -- cancelled. That no figure of it stands in the cloud ERP is asked of the cloud ERP by the next load.
 CREATE FUNCTION abandon_load(p_load_id uuid, p_by text, p_reason text) RETURNS bigint LANGUAGE plpgsql
@@ -201,7 +224,7 @@ BEGIN
             jsonb_build_object('load_id', p_load_id, 'cancelled', given_up, 'reason', p_reason));
     RETURN given_up;
 END $$;
-REVOKE ALL ON FUNCTION send_load, abandon_load FROM PUBLIC;
+REVOKE ALL ON FUNCTION send_load, name_loaded, abandon_load FROM PUBLIC;
 """
 
 RIGHTS = """
@@ -209,7 +232,7 @@ GRANT SELECT ON load, load_balance, load_document, load_item, load_gap
     TO hybrid_erp_intake, hybrid_erp_delivery, hybrid_erp_cutover, hybrid_erp_reader;
 GRANT INSERT ON load, load_balance, load_document, load_item, load_gap TO hybrid_erp_cutover;
 GRANT UPDATE (state, verified_at, checks) ON load TO hybrid_erp_cutover;
-GRANT EXECUTE ON FUNCTION send_load, abandon_load TO hybrid_erp_cutover;
+GRANT EXECUTE ON FUNCTION send_load, name_loaded, abandon_load TO hybrid_erp_cutover;
 """
 
 
