@@ -187,6 +187,14 @@ def test_a_second_document_under_a_key_is_native_in_its_erp_and_named() -> None:
     assert dict(found.amounts)[Place("DE01", "2026-03", "5200", "EUR")] == Decimal("100.10")
 
 
+def test_what_an_erp_derived_from_a_document_is_no_second_one() -> None:
+    derived = a_document(a_line("1100", "0.00"), posting_id=KEY, native_id="gl,33", origin=Origin.DERIVED, from_native_id="payment,7")
+
+    assert class_of(differing([derived, OURS]), known(KEY, legacy=posted(), cloud=not_posted(PostingState.WAITING))) is (
+        DifferenceClass.IN_FLIGHT
+    )
+
+
 NATIVE = a_document(origin=Origin.NATIVE, native_id="gl,99")
 
 

@@ -75,8 +75,8 @@ class Classifier:
         if facts is None:
             return DifferenceClass.UNEXPLAINED, f"It bears the key {posting_id}, which the store does not know: keep everything as it is."
         for erp, documents in ((self.legacy, difference.pair.legacy), (self.cloud, difference.pair.cloud)):
-            standing = [each for each in documents if stands(each)]
-            if len(standing) > 1 and any(each.origin is not Origin.DERIVED for each in standing[1:]):
+            standing = [each for each in documents if stands(each) and each.origin is not Origin.DERIVED]
+            if len(standing) > 1:
                 return self._several(erp, standing, facts.at.get(erp))
         legacy, cloud = (next(filter(stands, documents), None) for documents in (difference.pair.legacy, difference.pair.cloud))
         if legacy is not None and cloud is not None:
@@ -86,7 +86,8 @@ class Classifier:
 
     def _several(self, erp: str, documents: list[ObservedDocument], at: DeliveryFacts | None) -> Found:
         native = DifferenceClass.NATIVE_IN_LEGACY if erp == self.legacy else DifferenceClass.NATIVE_IN_CLOUD
-        others = [each.native_id for each in documents if at is None or each.native_id != at.native_id]
+        own = at.native_id.rpartition(",")[2] if at and at.native_id else None  # a receipt may leave the ERP's word out
+        others = [each.native_id for each in documents if each.native_id.rpartition(",")[2] != own]
         recorded = f"; the posting's own is {at.native_id}" if at and at.native_id else ""
         return native, f"{erp} holds several documents under one key: {', '.join(others)}{recorded}. Reverse the ones too many there."
 

@@ -48,13 +48,15 @@ class EntityReconciliation:
 
     def _wait(self, posting_ids: Sequence[UUID], ends: float) -> None:
         """Until none of these can still arrive by itself, or the time is up."""
-        entity = self.looker.terms.legal_entity
+        entity, told = self.looker.terms.legal_entity, 0
         while open_still := self.looker.facts.still_open(entity, posting_ids):
             left = ends - time.monotonic()
             if left <= 0:
                 log.info("%s: %d postings are still in flight; the time for waiting is up.", entity, open_still)
                 return
-            log.info("%s: waiting up to %.0f s for %d postings in flight.", entity, left, open_still)
+            if open_still != told:
+                log.info("%s: waiting up to %.0f s for %d postings in flight.", entity, left, open_still)
+                told = open_still
             time.sleep(min(ASK_SECONDS, left))
 
     def _arrived(self, seen: Seen) -> Seen:

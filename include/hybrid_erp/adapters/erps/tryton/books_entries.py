@@ -40,6 +40,10 @@ MOVES_A_CALL: Final = 500
 NOT_CLOSING: Final = ["OR", ["period.type", "=", "standard"], ["journal.type", "!=", "situation"]]
 
 
+#: What is issued to a customer, on a day of its own.
+_ISSUED: Final = frozenset({DocumentType.INVOICE, DocumentType.CREDIT_MEMO, DocumentType.OPEN_ITEM})
+
+
 @dataclass(frozen=True, slots=True)
 class EntryReader:
     """Reads one company's documents, whoever made them. Everything raises as the client's search."""
@@ -101,7 +105,7 @@ class EntryReader:
             content_hash=ours.content_hash if ours else "",
             legal_number=(invoice["number"] if invoice else ours.legal_number if ours else None) or None,
             party=_party(invoice, move),
-            issued_on=to_date(issued or move["date"]),
+            issued_on=to_date(issued or move["date"]) if document_type in _ISSUED else None,
             due_on=max(due) if due else None,
             text=str(document["description"] or ""),
             from_native_id=_from(move, invoice, receivables, origins),
