@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from benchmarks import bench_delivery, bench_intake, bench_parse, bench_reconcile, bench_wake
+from benchmarks import bench_delivery, bench_intake, bench_parse, bench_reconcile, bench_shadow, bench_wake
 from benchmarks.report import Report
 from sandbox.__main__ import telling
 from sandbox.site import running_site
@@ -19,6 +19,7 @@ def main() -> int:
         os.environ.update({name: value for name, value in site.environment().items() if name.startswith(("AIRFLOW", "HYBRID_ERP"))})
         bench_intake.run(site, report)
         bench_delivery.run(site, report)
+        bench_shadow.run(site, report)
         bench_reconcile.run(site.cluster, report)
     with running_site(f"bench-airflow-{os.getpid()}", telling(), airflow=True) as site:
         bench_wake.run(site, report)

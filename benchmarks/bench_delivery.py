@@ -74,7 +74,7 @@ def _measure(
     limit: float,
 ) -> None:
     each = postings // rounds
-    with _worker(site, database, erp, legal_entity, connect) as (intake, worker):
+    with a_worker(site, database, erp, legal_entity, connect) as (intake, worker):
 
         def ours() -> None:
             progress = worker.run(seconds=600)
@@ -88,7 +88,7 @@ def _measure(
         bare([a_journal_entry(legal_entity)["data"] for _ in range(each)])
         batches = [[a_journal_entry(legal_entity, amount=f"{number + 1}.25")["data"] for number in range(each)] for _ in range(rounds)]
         seconds, baseline, ratio = interleaved(
-            _Each(prepared, rounds),
+            Prepared(prepared, rounds),
             [partial(bare, batch) for batch in batches],
         )
     milliseconds = 1000 / each
@@ -96,7 +96,7 @@ def _measure(
     report.add(Figure(f"delivery_cost_vs_bare_client.{name}", *figures, "ms", postings, limit=limit, note="per posting, one writer"))
 
 
-class _Each(Sequence[Callable[[], None]]):
+class Prepared(Sequence[Callable[[], None]]):
     """Work that is prepared, outside the measured time, just before its turn."""
 
     def __init__(self, prepare: Callable[[], Callable[[], None]], count: int) -> None:
@@ -112,7 +112,7 @@ class _Each(Sequence[Callable[[], None]]):
 
 
 @contextmanager
-def _worker(
+def a_worker(
     site: Site, database: str, erp: str, legal_entity: str, connect: Callable[[], ErpConnector]
 ) -> Iterator[tuple[Intake, Worker[Queue]]]:
     firm = load_settings(CONFIG).firm
