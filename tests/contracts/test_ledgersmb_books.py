@@ -29,6 +29,16 @@ PLANTS = (("5200", "40.00"), ("1000", "-40.00"))
 CUSTOMER = "C-LEDGER"
 CLOSE_BOOKS = "SELECT eoy_zero_accounts(%s, 'YE', 'Year end', (SELECT id FROM account WHERE accno = '2970'))"
 
+ADD_BILL = """
+    WITH party AS (INSERT INTO entity (name, entity_class, control_code, country_id)
+                   VALUES ('Vendor', 1, %(vendor)s, (SELECT id FROM country WHERE short_name = 'DE')) RETURNING id),
+         account AS (INSERT INTO entity_credit_account (entity_id, entity_class, meta_number, curr, ar_ap_account_id)
+                     SELECT party.id, 1, %(vendor)s, 'EUR', account_id FROM party, account_link WHERE description = 'AP' LIMIT 1
+                     RETURNING id)
+    INSERT INTO ap (invnumber, transdate, amount, netamount, curr, entity_credit_account, approved)
+    SELECT 'V-77', %(on)s, 70, 70, 'EUR', id, true FROM account RETURNING id
+"""
+
 
 @pytest.fixture(scope="module")
 def settings() -> Settings:
@@ -408,3 +418,28 @@ def test_a_draft_payment_of_a_batch_is_told_when_the_batch_is_posted(books: Ledg
 
     assert not draft.posted
     assert told(reader, cursor, thorough=True)[payment].posted
+
+
+def test_what_we_owe_is_told_too_and_like_no_canonical_document(books: LedgerSmbBooks, reader: SqlBooksReader) -> None:
+    cursor = reader.cursor()
+    with books.administrator() as administrator, administrator.transaction():
+        bill = administrator.execute(ADD_BILL, {"vendor": "V-1", "on": MARCH}).fetchone()
+        assert bill is not None
+        for account, amount in (("5900", "-70.00"), (books.native("2000"), "70.00")):
+            add_line(administrator, int(str(bill[0])), account, Decimal(amount), MARCH)
+
+    (entry,) = told(reader, cursor).values()
+
+    assert (entry.native_id, entry.document_type, entry.party, entry.legal_number) == (f"ap,{bill[0]}", None, "V-1", "V-77")
+    assert by_account(entry) == {"5100": ("70.00", "70.00"), "2000": ("-70.00", "-70.00")}
+
+
+def test_a_draft_without_a_day_is_told(books: LedgerSmbBooks, reader: SqlBooksReader) -> None:
+    cursor = reader.cursor()
+    native_id = books.draft(MARCH, "Some day", PLANTS)
+    with books.administrator() as administrator:
+        administrator.execute("UPDATE acc_trans SET transdate = NULL WHERE trans_id = %s", (native_id.partition(",")[2],))
+        administrator.execute("UPDATE gl SET transdate = NULL WHERE id = %s", (native_id.partition(",")[2],))
+
+    assert not told(reader, cursor)[native_id].posted
+    books.discard(native_id)

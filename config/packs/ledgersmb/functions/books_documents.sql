@@ -12,8 +12,8 @@ $$;
 --   acc_trans,N  what the ERP writes under an invoice without a payment of its own: a payment reversed, a receipt entered on the invoice's
 --                own screen; N is the first of its rows
 --   ar,N ap,N gl,N  all other rows
--- `only_functional` rows add nothing in the document's currency. They are marked fx_transaction, but not always: the ERP's own payments book
--- currency differences unmarked, and the screen for receivables writes the second half of the receivable unmarked. Ours are always marked.
+-- `only_functional` rows add nothing in the document's currency. They are marked fx_transaction, but not always: the ERP's own payments
+-- book currency differences unmarked, and the screen for receivables writes the second half of the receivable unmarked. Ours are marked.
 CREATE FUNCTION pg_temp.books_rows(transactions int[])
 RETURNS TABLE (entry_id int, trans_id int, header text, kind text, document int, chart_id int, amount numeric, only_functional boolean,
                day date, approved boolean, memo text, control boolean, cash boolean, reversing boolean) LANGUAGE sql STABLE AS $$
@@ -23,7 +23,8 @@ RETURNS TABLE (entry_id int, trans_id int, header text, kind text, document int,
                          WHERE setting_key IN ('fxgain_accno_id', 'fxloss_accno_id') AND value ~ '^\d+$'),
          entry AS MATERIALIZED (
                    SELECT row.entry_id, row.trans_id, lower(registered.table_name) AS header, row.chart_id, row.amount, row.fx_transaction,
-                          coalesce(row.transdate, gl.transdate, ar.transdate, ap.transdate) AS day, row.approved, row.source, row.memo,
+                          coalesce(row.transdate, gl.transdate, ar.transdate, ap.transdate, current_date) AS day,
+                          row.approved AND coalesce(gl.approved, ar.approved, ap.approved, true) AS approved, row.source, row.memo,
                           coalesce(linked.control, false) AS control, coalesce(linked.cash, false) AS cash,
                           row.chart_id IN (SELECT account_id FROM differences) AS difference,
                           (SELECT min(payment_id) FROM payment_links
@@ -61,13 +62,13 @@ RETURNS TABLE (entry_id int, trans_id int, header text, kind text, document int,
     FROM placed
 $$;
 
--- What stands in a document's head. `names` are native ids.
+-- What stands in a document's head. `names` are native ids. A draft may lack its day; told is today.
 CREATE FUNCTION pg_temp.books_headers(names text[])
 RETURNS TABLE (native_id text, kind text, document int, place bigint, party text, booked_on date, content jsonb)
 LANGUAGE sql STABLE AS $$
     WITH wanted AS (SELECT name, split_part(name, ',', 1) AS kind, split_part(name, ',', 2)::int AS id, place
                     FROM unnest(names) WITH ORDINALITY AS each (name, place))
-    SELECT name, kind, gl.id, place, NULL, transdate,
+    SELECT name, kind, gl.id, place, NULL, coalesce(transdate, current_date),
            jsonb_build_object('key', CASE WHEN trans_type_code <> 'op' THEN reference END,
                'content_hash', substring(notes FROM 'sha256:(\w{64})'), 'posted', approved,
                'number', CASE WHEN pg_temp.books_is_key(reference) THEN gl.id::text ELSE coalesce(reference, gl.id::text) END,
@@ -79,7 +80,7 @@ LANGUAGE sql STABLE AS $$
                     WHERE acc_trans.trans_id = gl.id AND type = 2) END)
     FROM wanted JOIN gl ON gl.id = wanted.id WHERE kind = 'gl'
     UNION ALL
-    SELECT name, kind, ar.id, place, account.meta_number, coalesce(ar.transdate, crdate),
+    SELECT name, kind, ar.id, place, account.meta_number, coalesce(ar.transdate, crdate, current_date),
            jsonb_build_object('key', ponumber, 'content_hash', substring(intnotes FROM 'sha256:(\w{64})'), 'posted', approved,
                'number', coalesce(invnumber, ar.id::text), 'legal_number', invnumber, 'currency', ar.curr, 'text', ar.description,
                'issued_on', coalesce(crdate, ar.transdate), 'due_on', duedate,
@@ -90,19 +91,20 @@ LANGUAGE sql STABLE AS $$
                       AND original.entity_credit_account = ar.entity_credit_account) END)
     FROM wanted JOIN ar ON ar.id = wanted.id JOIN entity_credit_account AS account ON account.id = entity_credit_account WHERE kind = 'ar'
     UNION ALL
-    SELECT name, kind, ap.id, place, account.meta_number, coalesce(ap.transdate, crdate),
+    SELECT name, kind, ap.id, place, account.meta_number, coalesce(ap.transdate, crdate, current_date),
            jsonb_build_object('posted', approved, 'number', coalesce(invnumber, ap.id::text), 'legal_number', invnumber,
                               'currency', ap.curr, 'text', ap.description, 'issued_on', coalesce(crdate, ap.transdate), 'due_on', duedate)
     FROM wanted JOIN ap ON ap.id = wanted.id JOIN entity_credit_account AS account ON account.id = entity_credit_account WHERE kind = 'ap'
     UNION ALL
-    SELECT name, kind, payment.id, place, account.meta_number, payment_date,
+    SELECT name, kind, payment.id, place, account.meta_number, coalesce(payment_date, current_date),
            jsonb_build_object('key', split_part(notes, ' ', 1), 'content_hash', substring(notes FROM 'sha256:(\w{64})'), 'posted', true,
-               'number', payment.reference, 'currency', payment.currency, 'text', notes,
+               'number', payment.reference, 'currency', payment.currency,
+               'text', regexp_replace(notes, '^\S+ sha256:\w+ ', ''),
                'document_type', CASE WHEN payment_class = 2 THEN 'payment' END, 'entered_by', username)
     FROM wanted JOIN payment ON payment.id = wanted.id LEFT JOIN entity_credit_account AS account ON account.id = entity_credit_id
     LEFT JOIN person ON person.id = payment.employee_id LEFT JOIN users ON users.entity_id = person.entity_id WHERE kind = 'payment'
     UNION ALL
-    SELECT name, kind, first.entry_id, place, account.meta_number, first.transdate,
+    SELECT name, kind, first.entry_id, place, account.meta_number, coalesce(first.transdate, current_date),
            jsonb_build_object('posted', true, 'number', coalesce(nullif(first.source, ''), first.entry_id::text), 'text', first.memo,
                'currency', CASE WHEN first.memo = 'Reversing ' || coalesce(first.source, '') THEN NULL ELSE coalesce(ar.curr, ap.curr) END,
                'document_type', CASE WHEN ar.id IS NOT NULL AND first.memo IS DISTINCT FROM 'Reversing ' || coalesce(first.source, '')

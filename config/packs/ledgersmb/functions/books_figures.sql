@@ -37,7 +37,8 @@ LANGUAGE sql STABLE AS $$
          entry AS (SELECT kind, row.document, coalesce(min(day) FILTER (WHERE day <> payment.payment_date), min(day)) AS day,
                           CASE WHEN bool_or(reversing) THEN sum(greatest(-row.amount, 0))
                                ELSE coalesce(sum(greatest(-row.amount, 0)) FILTER (WHERE NOT only_functional), 0) END AS debit,
-                          -sum(row.amount) FILTER (WHERE cash) > 0 AS received, bool_or(reversing) AS reversing, min(row.trans_id) AS trans_id
+                          -sum(row.amount) FILTER (WHERE cash) > 0 AS received, bool_or(reversing) AS reversing,
+                          min(row.trans_id) AS trans_id
                    FROM row LEFT JOIN payment ON kind = 'payment' AND payment.id = row.document
                    GROUP BY kind, row.document HAVING bool_and(row.approved)),
          told AS (SELECT entry.*,

@@ -87,20 +87,21 @@ RETURNS TABLE (native_id text, number text, name text, customer text, starts_on 
                     JOIN account ON account.id = row.chart_id LEFT JOIN ar ON ar.id = row.trans_id
                     LEFT JOIN tax_extended AS extended ON extended.entry_id = row.entry_id
                     WHERE row.approved AND NOT header.year_end GROUP BY worn.project),
-         hours AS (SELECT tree.project, CASE WHEN bool_and(time.curr = pg_temp.books_functional_currency())
-                                             THEN sum((qty - coalesce(allocated, 0) - non_billable) * coalesce(fxsellprice, sellprice, 0)) END
-                                        AS unbilled
+         hours AS (SELECT tree.project,
+                          CASE WHEN bool_and(time.curr = pg_temp.books_functional_currency())
+                               THEN sum((qty - coalesce(allocated, 0) - non_billable) * coalesce(fxsellprice, sellprice, 0)) END AS unbilled
                    FROM jcitems AS time JOIN tree ON tree.unit = time.business_unit_id
                    WHERE qty - coalesce(allocated, 0) - non_billable > 0 GROUP BY tree.project),
          task AS (SELECT tree.project, jsonb_agg(jsonb_build_object('native_id', 'business_unit,' || unit.id, 'number', unit.control_code,
                                                  'name', coalesce(unit.description, '')) ORDER BY unit.control_code) AS tasks
                   FROM tree JOIN business_unit AS unit ON unit.id = tree.unit WHERE tree.unit <> tree.project GROUP BY tree.project)
-    SELECT 'business_unit,' || project.id, project.control_code, coalesce(project.description, ''), customer.meta_number, project.start_date,
-           project.end_date, current_date, coalesce(billed, 0), CASE WHEN hours.project IS NULL THEN 0 ELSE unbilled END, coalesce(cost, 0),
+    SELECT 'business_unit,' || project.id, project.control_code, coalesce(project.description, ''), customer.meta_number,
+           project.start_date, project.end_date, current_date, coalesce(billed, 0), CASE WHEN hours.project IS NULL THEN 0 ELSE unbilled END, coalesce(cost, 0),
            coalesce(tasks, '[]')
     FROM tree JOIN business_unit AS project ON project.id = tree.project AND tree.unit = tree.project
     LEFT JOIN entity_credit_account AS customer ON customer.id = project.credit_id
-    LEFT JOIN booked ON booked.project = project.id LEFT JOIN hours ON hours.project = project.id LEFT JOIN task ON task.project = project.id
+    LEFT JOIN booked ON booked.project = project.id LEFT JOIN hours ON hours.project = project.id
+    LEFT JOIN task ON task.project = project.id
     ORDER BY project.control_code
 $$;
 
