@@ -22,13 +22,16 @@ import pytest
 import yaml
 from psycopg.rows import dict_row
 
+from hybrid_erp.adapters.store.dual_run import PostgresDualRun
 from hybrid_erp.model.delivery import Role
 from hybrid_erp.model.errors import LoadRefusedError
 from hybrid_erp.model.money import ZERO
 from hybrid_erp.operations.load.ageing import ageing
 from hybrid_erp.ports import BooksReader
 from hybrid_erp.wiring import configuration
+from hybrid_erp.wiring.capture import capture_for
 from hybrid_erp.wiring.connectors import books_reader
+from hybrid_erp.wiring.delivery import store_connection
 from hybrid_erp.wiring.load import read_load, request_load, send_load
 from hybrid_erp.wiring.load_proof import is_delivered, verdict_on_load, verify
 from hybrid_erp.wiring.tasks import deliver_company
@@ -297,3 +300,38 @@ def test_the_boundary_is_drawn_for_the_dual_run(load_site: Site) -> None:
 def test_a_request_that_does_not_fit_is_refused(load_site: Site, conf: dict[str, Any], reason: str) -> None:
     with pytest.raises(LoadRefusedError, match=reason):
         request_load(REGION, conf, requested_by="lead")
+
+
+OPEN_INVOICES = """
+    SELECT i.number, i.amount, i.party, i.legacy_id FROM load_item i JOIN load l USING (load_id)
+    WHERE l.legal_entity = 'DE01' AND i.document_type = 'open_item' AND i.currency = 'EUR' AND i.amount > 0 ORDER BY i.place
+"""
+KINDS = ("project", "billing", "ledger")
+
+
+def test_payments_of_loaded_items_reach_them_in_both_erps(load_site: Site) -> None:
+    """One through the facade, one that a bookkeeper enters in the legacy ERP; the dual run has begun."""
+    invoices = store(load_site, OPEN_INVOICES)
+    told = next(each for each in invoices if not each["number"].startswith("LOAD/"))
+    native = next(each for each in invoices if each["number"].startswith("LOAD/"))
+    with store_connection("cutover") as connection:
+        run = PostgresDualRun(connection)
+        run.start(REGION, KINDS, ENTITIES, CLOUD, by="lead", reason="loaded")
+        run.raise_share(REGION, KINDS, 10_000, by="lead", reason="all")
+    payment = {"legal_entity": "DE01", "customer": told["party"], "bank_account": "B-1", "accounting_date": "2026-11-20"}
+    applied = [{"invoice": told["number"], "amount": str(told["amount"])}]
+    payment |= {"currency": "EUR", "amount": str(told["amount"]), "applications": applied}
+    accept(load_site, [an_event("payment", payment)])
+    LedgerSmbBooks(load_site.cluster, the_settings()).pay(native["legacy_id"], "100.00", TODAY)
+
+    drain(LEGACY, Role.CONTROL)
+    capture_for(CLOUD)
+    drain(CLOUD, Role.CANDIDATE)
+
+    assert store(load_site, "SELECT reason FROM outbox WHERE state NOT IN ('posted', 'cancelled')") == []
+    assert balances(LEGACY, "DE01") == balances(CLOUD, "DE01")
+    owed = []
+    for erp in (LEGACY, CLOUD):
+        with closing(books(erp, "DE01")) as reader, reader.snapshot():
+            owed.append(ageing(((each.customer, each.due_on, each.functional_open_amount) for each in reader.open_receivables()), TODAY))
+    assert owed[0] == owed[1]
