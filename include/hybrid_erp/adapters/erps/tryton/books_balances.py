@@ -73,7 +73,7 @@ class BalanceReader:
         for period, each in raw.items():
             _add(totals[period.name], each, 1)
         return [
-            AccountMovement(period, account, self._canonical(account), debit, credit, lines)
+            AccountMovement(period, account, self._canonical(account), *_sides(debit, credit), lines)
             for period, accounts in sorted(totals.items())
             for account, (debit, credit, lines) in sorted(accounts.items())
             if debit or credit or lines
@@ -170,6 +170,11 @@ def pages(client: TrytonClient, model: str, domain: Sequence[Any], fields: Seque
         if len(rows) < PAGE:
             return
         last = int(rows[-1]["id"])
+
+
+def _sides(debit: Decimal, credit: Decimal) -> tuple[Decimal, Decimal]:
+    """Debit and credit above zero: a cancellation may state them below, and then they belong to the other side."""
+    return max(debit, ZERO) + max(-credit, ZERO), max(credit, ZERO) + max(-debit, ZERO)
 
 
 def debit_side(totals: Totals) -> Decimal:

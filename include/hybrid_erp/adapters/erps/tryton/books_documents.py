@@ -39,11 +39,12 @@ class DocumentReader:
             pairs = [(period, row["id"], row["code"]) for period in balances.periods() for row in journals]
             debits = {pair: balances.debit_of(pair[0], pair[1]) for pair in pairs}
         closings = balances.closings(dict.fromkeys(period for period, _, _ in debits))
-        foreign = self._foreign()
+        foreign, turned = self._foreign(), self._turned()
         found: list[DocumentTotal] = []
         for (period, journal, code), debit in debits.items():
-            if debit and (period, journal) not in closings:
-                found += self._totals(period, journal, f"{MOVE} {code}", debit, foreign.get((period.id, journal), {}))
+            place = (period.id, journal)
+            if (debit or place in turned) and (period, journal) not in closings:
+                found += self._totals(period, journal, f"{MOVE} {code}", debit + turned.get(place, ZERO), foreign.get(place, {}))
         return found
 
     def _totals(self, period: NativePeriod, journal: int, name: str, debit: Decimal, foreign: Foreign) -> Iterator[DocumentTotal]:
@@ -55,11 +56,21 @@ class DocumentReader:
         if count:
             yield DocumentTotal(name, None, period.name, self.functional_currency, count, debit)
 
+    def _turned(self) -> dict[tuple[int, int], Decimal]:
+        """By period and journal: what the debit side lacks because a cancellation states debits and credits below zero."""
+        domain: list[Any] = [["move.company", "=", self.balances.company], ["move.state", "=", "posted"]]
+        domain += [["OR", ["debit", "<", 0], ["credit", "<", 0]]]
+        found: dict[tuple[int, int], Decimal] = defaultdict(Decimal)
+        for line in pages(self.balances.client, "account.move.line", domain, ["debit", "credit", "move.period", "move.journal"]):
+            place = (line["move"]["period"], line["move"]["journal"])
+            found[place] += _debited(line) - to_amount(line["debit"])
+        return dict(found)
+
     def _foreign(self) -> dict[tuple[int, int], Foreign]:
         """What is in a foreign currency, by period and journal."""
-        domain: list[Any] = [["move.company", "=", self.balances.company], ["move.state", "=", "posted"], ["debit", "!=", 0]]
-        domain += [["move.lines.second_currency", "!=", None]]
-        fields = ["debit", "amount_second_currency", "second_currency.code", "move.period", "move.journal"]
+        domain: list[Any] = [["move.company", "=", self.balances.company], ["move.state", "=", "posted"]]
+        domain += [["move.lines.second_currency", "!=", None], ["OR", ["debit", ">", 0], ["credit", "<", 0]]]
+        fields = ["debit", "credit", "amount_second_currency", "second_currency.code", "move.period", "move.journal"]
         by_move: dict[int, list[Row]] = defaultdict(list)
         for line in pages(self.balances.client, "account.move.line", domain, fields):
             by_move[line["move"]["id"]].append(line)
@@ -69,7 +80,7 @@ class DocumentReader:
             currency = next((line["second_currency"]["code"] for line in lines if line["second_currency"]), self.functional_currency)
             moves, amount, functional = place.get(currency, (set(), ZERO, ZERO))
             amount += sum((to_amount(line["amount_second_currency"]) for line in lines), ZERO)
-            place[currency] = (moves | {move}, amount, functional + sum((to_amount(line["debit"]) for line in lines), ZERO))
+            place[currency] = (moves | {move}, amount, functional + sum(map(_debited, lines), ZERO))
         return dict(found)
 
     def series(self) -> list[NumberSeries]:
@@ -104,6 +115,11 @@ class DocumentReader:
         return NumberSeries(
             sequence["name"], counter.text(first), counter.text(last), count, tuple(map(counter.text, missing)), tuple(cancelled)
         )
+
+
+def _debited(line: Row) -> Decimal:
+    """What a line puts on the debit side, whichever way it is written."""
+    return max(to_amount(line["debit"]) - to_amount(line["credit"]), ZERO)
 
 
 @dataclass(frozen=True, slots=True)
