@@ -16,6 +16,11 @@ from psycopg.pq.abc import PGresult
 PARAMETER = "%(submission)s"
 
 
+def positional(statement: str) -> str:
+    """A pack's statement in the server's own words: the parameter by its place, a doubled percent sign as one."""
+    return statement.replace(PARAMETER, "$1").replace("%%", "%")
+
+
 class PreparedStatements:
     """What one session has prepared. The session must be in autocommit: each run is a transaction of its own on the server."""
 
@@ -39,8 +44,7 @@ class PreparedStatements:
 
     def _prepare(self, statement: str) -> bytes:
         name = f"facade_{len(self._names)}".encode()
-        positional = statement.replace(PARAMETER, "$1").replace("%%", "%")
-        _checked(self._session.prepare(name, positional.encode()), ExecStatus.COMMAND_OK)
+        _checked(self._session.prepare(name, positional(statement).encode()), ExecStatus.COMMAND_OK)
         self._names[statement] = name
         return name
 
