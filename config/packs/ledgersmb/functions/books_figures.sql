@@ -33,7 +33,12 @@ $$;
 CREATE FUNCTION pg_temp.books_document_totals()
 RETURNS TABLE (native_type text, document_type text, period text, currency text, documents bigint, amount numeric)
 LANGUAGE sql STABLE AS $$
-    WITH row AS (SELECT * FROM pg_temp.books_rows(ARRAY(SELECT id FROM pg_temp.books_approved() WHERE NOT year_end))),
+    WITH row AS (SELECT kind, document, trans_id, amount, only_functional, day, approved, cash, reversing
+                 FROM pg_temp.books_rows(ARRAY(SELECT id FROM ar WHERE approved UNION ALL SELECT id FROM ap WHERE approved
+                                               UNION ALL SELECT id FROM gl WHERE approved AND trans_type_code = 'op'))
+                 UNION ALL  -- nothing under a journal is anybody else's
+                 SELECT 'gl', gl.id, gl.id, amount, fx_transaction, coalesce(row.transdate, gl.transdate), row.approved, false, false
+                 FROM gl JOIN acc_trans AS row ON row.trans_id = gl.id WHERE gl.approved AND trans_type_code NOT IN ('op', 'ye')),
          entry AS (SELECT kind, row.document, coalesce(min(day) FILTER (WHERE day <> payment.payment_date), min(day)) AS day,
                           CASE WHEN bool_or(reversing) THEN sum(greatest(-row.amount, 0))
                                ELSE coalesce(sum(greatest(-row.amount, 0)) FILTER (WHERE NOT only_functional), 0) END AS debit,

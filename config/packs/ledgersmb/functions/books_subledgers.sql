@@ -96,8 +96,8 @@ RETURNS TABLE (native_id text, number text, name text, customer text, starts_on 
                                                  'name', coalesce(unit.description, '')) ORDER BY unit.control_code) AS tasks
                   FROM tree JOIN business_unit AS unit ON unit.id = tree.unit WHERE tree.unit <> tree.project GROUP BY tree.project)
     SELECT 'business_unit,' || project.id, project.control_code, coalesce(project.description, ''), customer.meta_number,
-           project.start_date, project.end_date, current_date, coalesce(billed, 0), CASE WHEN hours.project IS NULL THEN 0 ELSE unbilled END, coalesce(cost, 0),
-           coalesce(tasks, '[]')
+           project.start_date, project.end_date, current_date, coalesce(billed, 0),
+           CASE WHEN hours.project IS NULL THEN 0 ELSE unbilled END, coalesce(cost, 0), coalesce(tasks, '[]')
     FROM tree JOIN business_unit AS project ON project.id = tree.project AND tree.unit = tree.project
     LEFT JOIN entity_credit_account AS customer ON customer.id = project.credit_id
     LEFT JOIN booked ON booked.project = project.id LEFT JOIN hours ON hours.project = project.id
