@@ -43,8 +43,8 @@ CREATE TABLE load_balance (
     amount         numeric NOT NULL,
     PRIMARY KEY (load_id, side, period, native_account)
 );
-COMMENT ON TABLE load_balance IS 'In functional currency, debit positive: the trial balance of the legacy ERP at the snapshot, of the cloud ERP
-before anything was sent, and what the load books. Afterwards legacy less `legacy` equals cloud less `cloud` less `loaded`.';
+COMMENT ON TABLE load_balance IS 'In functional currency, debit positive: the trial balance of the legacy ERP at the snapshot, of the cloud
+ERP before anything was sent, and what the load books. Afterwards legacy less `legacy` equals cloud less `cloud` less `loaded`.';
 COMMENT ON COLUMN load_balance.account IS 'Canonical; null where the mapping did not know the native one.';
 
 CREATE TABLE load_document (
@@ -90,10 +90,10 @@ CREATE TABLE load_gap (
 );
 """
 
-# One statement a batch: keys, contents, dependencies, places in the outbox and the mark in the work list, all or none. A figure that the load
-# makes has no lane: all of them bear one date and commute, so that one that is refused holds back only what names it. What the store knows
-# takes its control's place, so that later states come after it. The business key is taken by opening figures alone: customers, projects
-# and time entries stay their source's own.
+# One statement a batch: keys, contents, dependencies, places in the outbox and the mark in the work list, all or none. A figure that the
+# load makes has no lane: all of them bear one date and commute, so that one that is refused holds back only what names it. What the store
+# knows takes its control's place, so that later states come after it. The business key is taken by opening figures alone: customers,
+# projects and time entries stay their source's own.
 SENDING = """
 CREATE FUNCTION send_load(p_load_id uuid, p_limit integer, p_by text) RETURNS integer LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -121,7 +121,8 @@ BEGIN
         FROM next WHERE made
     ), documents AS (
         INSERT INTO document (document_type, identified_in, number, version, source, content_hash, posting_id)
-        SELECT document_type, posting->>'identified_in', number, (posting->>'version')::integer, posting->>'source', decode(posting->>'content_hash', 'hex'), posting_id
+        SELECT document_type, posting->>'identified_in', number, (posting->>'version')::integer, posting->>'source',
+               decode(posting->>'content_hash', 'hex'), posting_id
         FROM next WHERE made AND document_type IN ('open_item', 'opening_balance')
     ), dependencies AS (
         INSERT INTO dependency (posting_id, document_type, legal_entity, number, until)
