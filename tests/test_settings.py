@@ -288,3 +288,20 @@ def test_a_region_that_stays_has_no_plan_and_an_unknown_one_is_named() -> None:
         settings.plan("apac")
     with pytest.raises(ConfigurationError, match="There is no region mars; known are amer, apac, emea"):
         settings.plan("mars")
+
+
+def test_an_erps_link_leads_to_a_document_by_its_native_id(folder: Path) -> None:
+    rewrite(folder / ERPS, "tryton-emea:\n", 'tryton-emea:\n    document_link: "https://erp.example/#{database}/model/{type}/{id}"\n')
+
+    erp = load_settings(folder).erps["tryton-emea"]
+
+    assert erp.link("DE01", "account.move,5") == "https://erp.example/#tryton_de01/model/account.move/5"
+    assert erp.link("US01", "account.move,5") is None
+    assert load_settings(folder).erps["ledgersmb-emea"].link("DE01", "gl,5") is None
+
+
+@pytest.mark.parametrize("link", ["javascript:alert({id})", "https://erp.example/{password}", "https://erp.example/{id.__class__.x}"])
+def test_a_link_of_another_kind_is_refused(folder: Path, link: str) -> None:
+    rewrite(folder / ERPS, "tryton-emea:\n", f'tryton-emea:\n    document_link: "{link}"\n')
+
+    assert "tryton-emea" not in load_settings(folder).erps

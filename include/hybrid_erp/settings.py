@@ -80,7 +80,7 @@ class ErpSettings(_Settings):
         """A document's address is made of four words alone."""
         try:
             (self.document_link or "").format(database="", company="", type="", id="")
-        except (LookupError, ValueError) as error:
+        except (AttributeError, LookupError, ValueError) as error:
             raise ValueError(f"document_link knows {{database}}, {{company}}, {{type}} and {{id}} alone: {error}") from None
         return self
 

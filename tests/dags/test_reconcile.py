@@ -1,0 +1,69 @@
+"""A region that moves is reconciled every night; one whose plan is wrong keeps its DAG, which says why at its first task."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hybrid_erp.model.errors import ConfigurationError, NotReconcilableError
+from hybrid_erp.wiring import configuration
+from hybrid_erp.wiring.reconciliation import begin_reconciliation
+from tests.builders import CONFIG
+
+CHECKOUT = CONFIG.parent
+
+
+def parsed(config: Path, home: Path) -> dict[str, Any]:
+    environment = os.environ | {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "HYBRID_ERP_CONFIG": str(config)}
+    command = [sys.executable, "-W", "ignore", str(CHECKOUT / "tests/dags/parse.py"), str(CHECKOUT / "dags")]
+    environment |= {"PYTHONPATH": os.pathsep.join([str(CHECKOUT / "include"), str(CHECKOUT)])}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    found: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.fixture
+def spoilt(tmp_path: Path) -> Path:
+    """A configuration whose only plan is wrong."""
+    config = Path(shutil.copytree(CONFIG, tmp_path / "config"))
+    file = config / "regions" / "emea.yaml"
+    file.write_text(file.read_text().replace("difference: rounding", "difference: bad_luck"))
+    return config
+
+
+def test_a_moving_region_has_a_reconciliation_and_a_wrong_plan_does_not_take_it_away(spoilt: Path, tmp_path: Path) -> None:
+    for config in (CONFIG, spoilt):
+        found = parsed(config, tmp_path / "airflow")
+        reconciliations = {name: dag for name, dag in found["dags"].items() if name.startswith("reconcile_")}
+
+        assert found["import_errors"] == {}
+        assert set(reconciliations) == {"reconcile_emea"}
+        assert set(reconciliations["reconcile_emea"]["tasks"]) == {"begin", "reconcile", "verdict"}
+
+
+@pytest.mark.parametrize(
+    ("region", "conf", "error", "reason"),
+    [
+        ("emea", {}, ConfigurationError, "plan.tolerances.0.difference"),
+        ("apac", {}, ConfigurationError, "no section `plan`"),
+        ("mars", {}, ConfigurationError, "There is no region mars"),
+        ("emea", {"surprise": 1}, NotReconcilableError, "surprise"),
+    ],
+)
+def test_the_first_task_refuses_before_anything_is_asked(
+    spoilt: Path, monkeypatch: pytest.MonkeyPatch, region: str, conf: dict[str, Any], error: type[Exception], reason: str
+) -> None:
+    monkeypatch.setenv("HYBRID_ERP_CONFIG", str(spoilt))
+    configuration.settings.cache_clear()
+    try:
+        with pytest.raises(error, match=reason):
+            begin_reconciliation(region, conf, run="manual__1", requested_by="lead")
+    finally:
+        configuration.settings.cache_clear()
