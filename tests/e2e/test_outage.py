@@ -30,7 +30,8 @@ def test_an_unreachable_erp_is_retried_visibly_and_the_other_one_is_not_slowed(a
         log = airflow.log(instance["dag_id"], instance["dag_run_id"], "deliver", map_index=instance["map_index"])
         assert f"{company} at tryton-apac" in log
         assert "did not take the connection" in log
-        assert "next try in 5 s" in log
+        # The survey has asked already. Where the task begins within the pause it asks nobody; on a busy machine it asks, and waits longer.
+        assert "next try in 5 s" in log or "next try in 8 s" in log
 
     airflow.site.line("tryton").behave(Fault.PASS)
     airflow.wait_until_settled(ids, timeout=90)

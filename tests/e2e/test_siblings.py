@@ -36,14 +36,14 @@ def test_a_sibling_of_a_company_that_never_answers_is_served_within_seconds(airf
     )
 
     waited = airflow.wait_until_settled(airflow.accept(a_journal_entry(SIBLING)), timeout=15)
-    wait_for(lambda: airflow.deliveries(ERP, state="up_for_retry"), "the retry of the silent company to show", timeout=40)
+    wait_for(lambda: airflow.deliveries(ERP, state="up_for_retry"), "the retry of the silent company to show")
     again = airflow.wait_until_settled(airflow.accept(a_journal_entry(SIBLING)), timeout=15)
 
     given_up = wait_for(lambda: airflow.deliveries(ERP, state="failed", but=earlier), "the run to end", timeout=120)[0]
 
     assert max(waited, again) < 15
     assert seconds_of_run(airflow, given_up) < RUN_SECONDS_MAX
-    assert given_up["try_number"] > 1
+    assert given_up["try_number"] > 2
     assert airflow.states(stuck) == {"waiting": len(stuck)}
     airflow.site.line("tryton").behave(Fault.PASS)
     airflow.wait_until_settled(stuck, timeout=120)

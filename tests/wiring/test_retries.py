@@ -48,8 +48,14 @@ def test_a_short_wait_that_the_erp_asks_for_is_kept_and_a_long_one_ends_the_run_
 def test_a_run_whose_tries_take_long_ends_before_they_are_used_up() -> None:
     old, young = (Run(datetime.now(UTC) - timedelta(seconds=seconds)) for seconds in (46, 20))
 
-    assert decide(ErpUnavailableError("silent"), 2, RETRIES, {"dag_run": young}).action is RetryAction.RETRY
-    assert decide(ErpUnavailableError("silent"), 2, RETRIES, {"dag_run": old}).action is RetryAction.FAIL
+    assert decide(ErpUnavailableError("silent"), 3, RETRIES, {"dag_run": young}).action is RetryAction.RETRY
+    assert decide(ErpUnavailableError("silent"), 3, RETRIES, {"dag_run": old}).action is RetryAction.FAIL
+
+
+def test_two_retries_are_shown_however_long_the_run_has_taken() -> None:
+    late = {"dag_run": Run(datetime.now(UTC) - timedelta(seconds=300))}
+
+    assert [decide(ErpUnavailableError("silent"), number, RETRIES, late).action for number in (1, 2)] == [RetryAction.RETRY] * 2
 
 
 @pytest.mark.parametrize("error", [WrongSystemError("the test system"), NotReplayableError("no reason")])

@@ -15,6 +15,8 @@ GROWTH: Final = 1.6
 LONGEST_WAIT_SECONDS: Final = 15.0
 #: Where each try itself takes long, as with an ERP that takes requests and never answers, a run ends before its tries are used up.
 LONGEST_RUN_SECONDS: Final = 45.0
+#: So many are shown all the same: people look for them.
+SHOWN_RETRIES: Final = 2
 
 
 class ErpRetryPolicy(RetryPolicy):
@@ -34,7 +36,7 @@ class ErpRetryPolicy(RetryPolicy):
         seconds = max(wait_seconds(try_number), exception.retry_after_seconds or 0.0)
         if seconds > LONGEST_WAIT_SECONDS:
             return RetryDecision.fail(reason=f"The pause lasts {seconds:.0f} s more; a new run begins by itself when it is over.")
-        if _run_seconds(context) > LONGEST_RUN_SECONDS:
+        if try_number > SHOWN_RETRIES and _run_seconds(context) > LONGEST_RUN_SECONDS:
             return RetryDecision.fail(reason="This run has tried for long enough; a new run begins by itself when the pause is over.")
         return RetryDecision.retry(timedelta(seconds=seconds), reason=f"next try in {seconds:.0f} s, {_more(max_tries - try_number + 1)}.")
 
