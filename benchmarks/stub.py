@@ -90,6 +90,9 @@ class StubConnector:
         reply = self._session.call("POST", "/read", headers=JSON, body=json.dumps(native_ids).encode(), limit_seconds=30)
         return [self._native(content) for content in reply.json()]
 
+    def drafts(self) -> Sequence[NativeDocument]:
+        return []
+
     def held(self, document_type: DocumentType) -> Sequence[Held]:
         return []
 
