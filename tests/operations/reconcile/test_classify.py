@@ -222,6 +222,22 @@ def test_a_captured_document_is_deleted_where_it_came_from_or_on_its_way_to_the_
     assert class_of(differing([replace(tied, deleted_at=NOW)], [COPY]), gone) is DifferenceClass.DELETED_AFTER_POSTING
 
 
+def test_a_captured_document_that_a_person_changed_later_is_a_change_and_no_rounding() -> None:
+    captured = known(KEY, legacy=posted(), cloud=posted(), source=f"hybrid-erp/capture/{LEGACY}", captured_from=LEGACY)
+    changed = replace(NATIVE, posting_id=KEY, lines=ONE_CENT)
+
+    assert class_of(differing([changed], [COPY]), captured) is DifferenceClass.ROUNDING
+    assert class_of(differing([replace(changed, books_changed=True)], [COPY]), captured) is DifferenceClass.CHANGED_AFTER_POSTING
+
+
+def test_another_currency_moves_the_whole_document_though_its_functional_amounts_are_equal() -> None:
+    legacy, cloud = (a_document(a_line("5200", "100"), a_line("1000", "-100"), posting_id=KEY, currency=each) for each in ("USD", "GBP"))
+
+    found = classified(differing([legacy], [cloud]), known(KEY, legacy=posted(), cloud=CONFLICT))
+
+    assert (found.amounts, found.gross) == ((), Decimal(100))
+
+
 def test_amounts_on_accounts_that_are_not_compared_are_left_out_of_the_cells() -> None:
     document = replace(NATIVE, lines=(a_line("9999 of the ERP", "5.00"), a_line("1000", "-5.00")))
 
