@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from hybrid_erp.model.books import AccountMovement, NativeAccount, NumberSeries, OpenReceivable, ProjectFigures, Reading
+from hybrid_erp.model.books import AccountMovement, NumberSeries, OpenReceivable, ProjectFigures, Reading
 from hybrid_erp.model.money import ZERO
 from hybrid_erp.model.reconciliation import Evidence
 from hybrid_erp.operations.reconcile.trial_balance import Side
-from hybrid_erp.ports import BooksReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +61,3 @@ def series_in_words(series: NumberSeries) -> str:
     missing = f", {len(series.missing)} missing ({', '.join(series.missing[:5])})" if series.missing else ", none missing"
     cancelled = f", {len(series.cancelled)} cancelled" if series.cancelled else ""
     return f"{series.series or '(no prefix)'}: {series.first} to {series.last}, {series.count}{missing}{cancelled}"
-
-
-def chart_of(reader: BooksReader) -> tuple[NativeAccount, ...]:
-    """The chart, read before anything is compared."""
-    return tuple(reader.chart())

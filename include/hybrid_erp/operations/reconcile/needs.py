@@ -8,9 +8,8 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from hybrid_erp.model.books import DayMovement, Entry
-from hybrid_erp.model.comparison import Observed, ObservedMovement, ObservedTotal
+from hybrid_erp.model.comparison import Observed, ObservedMovement
 from hybrid_erp.model.posting_facts import Boundary, PostingFacts
-from hybrid_erp.model.reconciliation import EntityResult, Verdict
 from hybrid_erp.operations.compare import Mirrors
 
 
@@ -51,9 +50,6 @@ class Comparison(Mirrors, Protocol):
     def native_ids_on(self, erp: str, legal_entity: str, account: str, day: date) -> Sequence[str]:
         """The documents that book on a canonical account on one day."""
 
-    def document_totals(self, legacy: str, cloud: str, legal_entities: Sequence[str]) -> Sequence[ObservedTotal]:
-        """Count and sum of posted documents by type, in both ERPs."""
-
 
 class ReconciliationFacts(Protocol):
     """What the store knows beside the mirror."""
@@ -84,13 +80,3 @@ class ReconciliationFacts(Protocol):
 
     def half_pairs(self, legal_entity: str) -> Sequence[Mapping[str, Any]]:
         """Intercompany documents of which this legal entity's half or the partner's is missing or unequal."""
-
-
-class Results(Protocol):
-    """Where results are kept: a reconciliation is written legal entity by legal entity, each in one transaction."""
-
-    def finished(self, reconciliation_id: UUID) -> Mapping[str, Verdict]:
-        """The legal entities whose result is written, with their verdicts: a run that was killed goes on after them."""
-
-    def write(self, reconciliation_id: UUID, result: EntityResult) -> None:
-        """Write one legal entity's result, once; a second one of the same reconciliation changes nothing."""
