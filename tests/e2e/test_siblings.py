@@ -48,7 +48,7 @@ def test_a_sibling_of_a_company_that_never_answers_is_served_within_seconds(airf
     airflow.site.line("tryton").behave(Fault.PASS)
     airflow.wait_until_settled(stuck, timeout=120)
     assert airflow.states(stuck) == {"posted": len(stuck)}
-    assert airflow.store(OUTAGE, (ERP, DOWN)) == []
+    wait_for(lambda: airflow.store(OUTAGE, (ERP, DOWN)) == [], "the outage to be over", timeout=10)
 
 
 def test_a_company_that_asks_for_ten_minutes_gets_them_and_no_run_waits_for_it(airflow: ThroughAirflow) -> None:
