@@ -42,7 +42,7 @@ class ReconcileConf(BaseModel):
 
 
 def begin_reconciliation(region: str, conf: Mapping[str, Any], *, run: str, requested_by: str) -> list[str]:
-    """Check a request and begin; the legal entities to reconcile.
+    """Check a request and begin; the legal entities to reconcile. None where nothing is loaded yet: there is nothing to compare.
 
     Raises:
         NotReconcilableError: The request does not fit, or names a legal entity of another region.
@@ -62,6 +62,15 @@ def begin_reconciliation(region: str, conf: Mapping[str, Any], *, run: str, requ
             raise ConfigurationError(f"{erp} of region {region} is disabled: {_problems_of(configured, erp)}")
     chosen = require_legal_entities(region, asked.legal_entities or (), of_region.legal_entities)
     with store_connection("delivery") as connection:
+        facts = PostgresReconciliationFacts(connection)
+        if lacking := [each for each in chosen if not facts.is_loaded(each, of_region.cloud)]:
+            told = f"{', '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not loaded into {of_region.cloud}"
+            if asked.legal_entities:
+                raise NotReconcilableError(f"{told}: there is nothing to compare. Run `load_{region}` first.")
+            log.info("%s: there is nothing to compare.", told)
+            chosen = tuple(each for each in chosen if each not in lacking)
+        if not chosen:
+            return []
         reconciliation_id = PostgresReconciliations(connection).begin(
             {
                 "region": region,
@@ -108,6 +117,9 @@ def conclude_reconciliation(region: str, *, dag_id: str, run: str) -> dict[str, 
     """
     with store_connection("delivery") as connection:
         results = PostgresReconciliations(connection)
+        if results.of_run(region, run) is None:
+            log.info("%s: nothing was reconciled.", region)
+            return {"verdict": "nothing to compare"}
         reconciliation_id, _ = _of_run(results, region, run)
         terms = results.terms(reconciliation_id)
         assert terms is not None

@@ -64,6 +64,10 @@ class PostgresReconciliationFacts:
         rows = self._rows(sql.CAPTURED, {"erp": erp, "legal_entity": legal_entity, "source": CAPTURE + erp})
         return {row["native_id"]: row["posting_id"] for row in rows}
 
+    def is_loaded(self, legal_entity: str, cloud: str) -> bool:
+        """Whether the load into the cloud ERP is verified, and with that the boundary drawn after which the two are compared."""
+        return bool(self._rows(sql.IS_LOADED, {"legal_entity": legal_entity, "cloud": cloud}))
+
     def boundary(self, legal_entity: str) -> Boundary:
         """The boundary of its load; before everything where there is none."""
         loads = self._rows(sql.LOAD, {"legal_entity": legal_entity})

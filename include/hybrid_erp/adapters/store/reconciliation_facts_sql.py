@@ -47,6 +47,7 @@ LOAD: LiteralString = """
     SELECT load_id, cursor, cloud_cursor, accounting_on FROM load
     WHERE legal_entity = %(legal_entity)s AND state IN ('sent', 'verified') ORDER BY ordinal DESC LIMIT 1
 """
+IS_LOADED: LiteralString = "SELECT 1 AS loaded FROM dual_run_boundary WHERE legal_entity = %(legal_entity)s AND candidate = %(cloud)s"
 LOAD_BALANCES: LiteralString = "SELECT side, period, native_account, account, amount FROM load_balance WHERE load_id = %(load_id)s"
 LOAD_DOCUMENTS: LiteralString = "SELECT native_id FROM load_document WHERE load_id = %(load_id)s AND posted"
 
