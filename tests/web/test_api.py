@@ -291,7 +291,7 @@ def test_health_tells_what_waits_and_what_is_wrong_in_the_configuration(client: 
     shown = client.get("/health").json()
 
     assert shown["status"] == "healthy"
-    assert shown["postings"] == [{"region": "emea", "kind": "ledger", "state": "waiting", "postings": 1}]
+    assert shown["postings"] == [{"region": "emea", "kind": "ledger", "role": "control", "state": "waiting", "postings": 1}]
     assert shown["problems"][0]["file"] == "config/regions/mars.yaml"
 
 
