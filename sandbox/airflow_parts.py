@@ -24,12 +24,13 @@ PROGRAMS = {
     "triggerer": (("triggerer", "--skip-serve-logs"), ("triggerer",)),
 }
 
-# A dead worker is noticed within half a minute, and an API server may be away for a minute and more without failing a task.
+# A dead worker is noticed within half a minute, and an API server may be away for a minute and more without failing a task. A scheduler that
+# is only busy, as all of them are when everything starts at once, must not count as dead: it would take its own tasks for orphans.
 LIVENESS = {
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
     "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
-    "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
+    "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "30",
     "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
     "WORKERS__MIN_HEARTBEAT_INTERVAL": "5",
     "WORKERS__MAX_FAILED_HEARTBEATS": "20",
