@@ -24,8 +24,8 @@ PROGRAMS = {
     "triggerer": (("triggerer", "--skip-serve-logs"), ("triggerer",)),
 }
 
-# A dead worker is noticed within half a minute, and an API server may be away for a minute and more without failing a task. A scheduler that
-# is only busy, as all of them are when everything starts at once, must not count as dead: it would take its own tasks for orphans.
+# A dead worker is noticed within half a minute, and an API server may be away for a minute and more without failing a task. A scheduler
+# that is only busy, as it is when everything starts at once, must not count as dead: it would take its own tasks for orphans.
 LIVENESS = {
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
