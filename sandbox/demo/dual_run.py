@@ -170,8 +170,13 @@ def _compare_books(seen: DualRun, books: list[Books], settings: Settings) -> Non
                 seen.findings.append(f"{legal_entity} account {account}: {region.legacy} {one}, {region.cloud} {other}")
 
 
+def differences_of(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a reconciliation found, of all legal entities; without what moves no money and the plan lets pass."""
+    return [each for entity in result.get("entities", ()) for each in entity["differences"] if not each["ignored"]]
+
+
 def _judge(seen: DualRun) -> None:
-    classes = set(seen.first.get("classes", {}))
+    classes = {each["class"] for each in differences_of(seen.first)}
     for wanted in ("mapping_gap", "dead_letter", "native_in_legacy", "native_in_cloud"):
         if wanted not in classes:
             seen.findings.append(f"the first reconciliation shows no {wanted}")

@@ -17,6 +17,7 @@ from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE
 from hybrid_erp.model.money import ZERO
 from hybrid_erp.settings import Settings
 from sandbox.demo.books import Books
+from sandbox.demo.dual_run import DualRun, differences_of
 from sandbox.demo.events import Story
 
 RESULT: Final = Path("build/demo.json")
@@ -118,7 +119,7 @@ def _compare_refusals(seen: Demonstration, verdict: Verdict) -> None:
         verdict.findings.append(f"{dead} dead letters, should be {closed}: {reasons}")
 
 
-def show(seen: Demonstration, verdict: Verdict, seconds: float) -> None:
+def show(seen: Demonstration, verdict: Verdict, dual_run: DualRun, seconds: float) -> None:
     """Print it for a person, write it for a program."""
     console = Console(width=max(Console().width, 132))
     console.print()
@@ -136,11 +137,12 @@ def show(seen: Demonstration, verdict: Verdict, seconds: float) -> None:
         console.print(
             f"[green]Right:[/green] {keys} documents, each exactly once and only in the ERP that owns it; every trial balance to the cent."
         )
+    _show_dual_run(console, dual_run)
     console.print(
         f"Settled {seen.settled_seconds:.0f} s after the last event and the mended line; {seconds:.0f} s in all. {RESULT} has the figures."
     )
     RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(_figures(seen, verdict, seconds), indent=1, default=str))
+    RESULT.write_text(json.dumps(_figures(seen, verdict, seconds) | {"dual_run": _dual_run_figures(dual_run)}, indent=1, default=str))
 
 
 def _show_events(console: Console, seen: Demonstration) -> None:
@@ -197,4 +199,53 @@ def _figures(seen: Demonstration, verdict: Verdict, seconds: float) -> dict[str,
         "canonical": verdict.balances,
         "airflow_retries": seen.retries,
         "seconds": round(seconds, 1),
+    }
+
+
+def _show_dual_run(console: Console, seen: DualRun) -> None:
+    title = "EMEA on two ERPs: what the reconciliation found, and after it was mended"
+    table = Table("legal entity", "class", "differences", "amount", "after mending", title=title, title_justify="left")
+    first, second = _by_class(seen.first), _by_class(seen.second)
+    for place in sorted({*first, *second}):
+        count, amount = first.get(place, (0, ZERO))
+        left = second.get(place, (0, ZERO))[0]
+        table.add_row(*place, str(count or "-"), f"{amount:,.2f}", str(left or "-"))
+    console.print(table)
+    for legal_entity, by_erp in sorted(seen.balances.items()):
+        debits = {erp: sum((each for each in balances.values() if each > 0), ZERO) for erp, balances in by_erp.items()}
+        told = ", ".join(f"{erp} {amount:,.2f}" for erp, amount in debits.items())
+        console.print(f"{legal_entity}: debits by the ERPs' own word: {told}.")
+    for finding in seen.findings[:30]:
+        console.print(f"[red]WRONG[/red] {finding}")
+    if not seen.findings:
+        console.print(
+            f"[green]Right:[/green] every difference was found in its class; {seen.dead_letters} copies were mended and sent again; "
+            "then both ERPs agreed to the cent, with nothing unexplained."
+        )
+
+
+def _by_class(result: dict[str, Any]) -> dict[tuple[str, str], tuple[int, Decimal]]:
+    found: dict[tuple[str, str], tuple[int, Decimal]] = {}
+    for difference in differences_of(result):
+        place = (difference["legal_entity"], difference["class"])
+        count, amount = found.get(place, (0, ZERO))
+        found[place] = (count + 1, amount + Decimal(difference["gross"]))
+    return found
+
+
+def _dual_run_figures(seen: DualRun) -> dict[str, Any]:
+    def classes(result: dict[str, Any]) -> list[dict[str, Any]]:
+        return [
+            {"legal_entity": legal_entity, "class": name, "differences": count, "amount": amount}
+            for (legal_entity, name), (count, amount) in sorted(_by_class(result).items())
+        ]
+
+    return {
+        "passed": not seen.findings,
+        "findings": seen.findings,
+        "first_reconciliation": classes(seen.first),
+        "second_reconciliation": classes(seen.second),
+        "mended_dead_letters": seen.dead_letters,
+        "balances": seen.balances,
+        "seconds": round(seen.seconds, 1),
     }

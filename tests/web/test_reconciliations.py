@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from uuid import UUID, uuid4
 
 import pytest
 
 from hybrid_erp.adapters.store.reconciliations import PostgresReconciliations
-from hybrid_erp.model.reconciliation import DifferenceClass
+from hybrid_erp.model.reconciliation import DifferenceClass, Verdict
 from tests.results import HOSTILE, POSTING, TERMS, a_result
 from tests.stores import CLOUD, LEGACY, Store
 from tests.web.client import Client, problem_in
@@ -65,6 +66,17 @@ def test_the_verdict_is_the_first_thing_on_the_page_and_its_reasons_the_next(cli
 
     assert text[:2] == ["EMEA:", "Not passed"]
     assert "1 dead_letter: 1,234,567.89 in sum" in text[3]
+
+
+def test_a_pass_without_a_difference_is_a_page_too(client: Client, store: Store) -> None:
+    results = PostgresReconciliations(store.connect("delivery"))
+    found, level = results.begin(TERMS), replace(a_result(), differences=(), rows=(), verdict=Verdict(True, ()))
+    results.write(found, level)
+    results.finish(found, level.verdict)
+
+    _, outline = page(client, found)
+
+    assert "Passed" in outline.text
 
 
 def test_figures_are_grouped_signed_and_aligned(client: Client, key: UUID) -> None:

@@ -61,10 +61,11 @@ def as_html(result: Result, link: DocumentLink, names: Mapping[str, str]) -> str
     return page
 
 
-def money(amount: Decimal | None, currency: str, *, signed: bool = False) -> str:
+def money(amount: Decimal | int | None, currency: str, *, signed: bool = False) -> str:
     """Grouped, with the currency's own digits and a real minus sign; a sign before a positive one too where it is a difference."""
     if amount is None:
         return ""
+    amount = Decimal(amount)  # the sum of nothing is a plain 0
     digits = max(CURRENCY_DIGITS.get(currency, 2), -int(amount.normalize().as_tuple().exponent))
     return f"{amount:{'+' if signed and amount else ''},.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
