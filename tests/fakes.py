@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -178,7 +178,7 @@ class FakeIntakeStore:
 
     postings: dict[UUID, Posting] = field(default_factory=dict)
 
-    def accept(self, postings: Sequence[Posting], *, accepted_by: str) -> Sequence[Stored | RefusedEventError]:
+    def accept(self, postings: Iterable[Posting], *, accepted_by: str) -> Sequence[Stored | RefusedEventError]:
         answers = []
         for posting in postings:
             answers.append(Stored(posting.posting_id, new=posting.posting_id not in self.postings))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -41,8 +41,8 @@ class Stored:
 class IntakeStore(Protocol):
     """Where accepted postings go."""
 
-    def accept(self, postings: Sequence[Posting], *, accepted_by: str) -> Sequence[Stored | RefusedEventError]:
-        """Store all that can be stored in one transaction, durably, and answer each in order.
+    def accept(self, postings: Iterable[Posting], *, accepted_by: str) -> Sequence[Stored | RefusedEventError]:
+        """Store all that can be stored in one transaction, durably, and answer each in order. Some may be written before the last come.
 
         Refused are: a key used before with other content, a document version known with other content, a version older than one
         accepted, a document of another source.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 import pytest
 
-from hybrid_erp.flow.intake import Verdict
+from hybrid_erp.adapters.store.intake import PostgresIntake
+from hybrid_erp.flow.intake import Intake, Verdict
 from hybrid_erp.model.errors import (
     DocumentConflictError,
     ForeignSourceError,
@@ -18,8 +21,10 @@ from hybrid_erp.model.errors import (
     RefusedEventError,
     StaleVersionError,
 )
+from hybrid_erp.model.posting import Posting
+from hybrid_erp.ports import Stored
 from tests.builders import a_customer, a_journal_entry, a_project, an_invoice
-from tests.stores import Store, wait_until
+from tests.stores import SETTINGS, Store, wait_until
 
 
 def refusal_of(store: Store, event: dict[str, Any]) -> RefusedEventError:
@@ -27,6 +32,11 @@ def refusal_of(store: Store, event: dict[str, Any]) -> RefusedEventError:
     assert answer.verdict is Verdict.REFUSED
     assert answer.refusal is not None
     return answer.refusal
+
+
+def in_parts(store: Store, part: int, connections: int = 1) -> Intake:
+    """Intake that writes so many postings while it checks the next."""
+    return Intake(SETTINGS.firm, PostgresIntake(store.pool("intake", connections), part))
 
 
 def test_an_accepted_event_survives_a_crash_of_postgresql(store: Store) -> None:
@@ -230,12 +240,12 @@ def test_what_fails_in_the_middle_leaves_nothing_behind(store: Store) -> None:
     assert set(store.counts().values()) == {0}
 
 
-@pytest.mark.parametrize("overlap", [1, 25])
-def test_concurrent_batches_with_the_same_keys_yield_one_posting_each(store: Store, overlap: int) -> None:
+@pytest.mark.parametrize(("overlap", "part"), [(1, 250), (25, 250), (25, 4), (25, 1)])
+def test_concurrent_batches_with_the_same_keys_yield_one_posting_each(store: Store, overlap: int, part: int) -> None:
     batches, workers = 6, 6
     common = [a_journal_entry() for _ in range(overlap)]
     sent = [[*common, a_journal_entry()] if number % 2 else [a_journal_entry(), *reversed(common)] for number in range(batches)]
-    intake, start = store.intake(workers), threading.Barrier(workers)
+    intake, start = in_parts(store, part, workers), threading.Barrier(workers)
 
     def send(events: list[dict[str, Any]]) -> list[Verdict]:
         start.wait()
@@ -248,6 +258,63 @@ def test_concurrent_batches_with_the_same_keys_yield_one_posting_each(store: Sto
     assert verdicts.count(Verdict.DUPLICATE) == overlap * (batches - 1)
     assert store.counts()["posting"] == overlap + batches
     assert store.counts()["outbox"] == overlap + batches
+
+
+def test_batches_that_wait_for_each_other_in_a_circle_are_both_answered(store: Store) -> None:
+    one, other = a_journal_entry(), a_journal_entry()
+    intake = in_parts(store, 1, 2)
+    writing = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backend_xid IS NOT NULL"
+
+    def send(first: dict[str, Any], second: dict[str, Any]) -> list[bool]:
+        def both_have_written_one() -> Iterator[dict[str, Any]]:
+            yield first
+            wait_until(lambda: store.one(writing, store.database) == 2)
+            yield second
+
+        postings = (intake.posting_of(event) for event in both_have_written_one())
+        return [answer.new for answer in intake.store.accept(postings, accepted_by="tests") if isinstance(answer, Stored)]
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = [*pool.map(send, (one, other), (other, one))]
+
+    assert sorted(new for answer in answers for new in answer) == [False, False, True, True]
+    assert store.counts()["posting"] == 2
+
+
+def test_a_key_is_looked_for_in_earlier_parts_of_its_batch_too(store: Store) -> None:
+    event, other = a_journal_entry(id="k"), a_journal_entry(id="k")
+
+    answers = in_parts(store, 1).accept(
+        [event, a_project("C-1", number="P", version=2), event, other, a_project("C-1", number="P")], accepted_by="tests"
+    )
+
+    assert [answer.verdict for answer in answers[:3]] == [Verdict.ACCEPTED, Verdict.ACCEPTED, Verdict.DUPLICATE]
+    assert [type(answer.refusal) for answer in answers[3:]] == [KeyReusedError, StaleVersionError]
+    assert store.counts()["posting"] == 2
+
+
+def test_no_part_is_lost_behind_one_that_starts_again(store: Store) -> None:
+    events = [a_journal_entry(id="k"), a_journal_entry(id="k"), a_journal_entry()]
+    intake = in_parts(store, 1)
+
+    def slowly() -> Iterator[Posting]:
+        for event in events:
+            yield intake.posting_of(event)
+            time.sleep(0.1)  # PostgreSQL has refused the second event by the time that the third comes
+
+    answers = intake.store.accept(slowly(), accepted_by="tests")
+
+    assert [type(answer) for answer in answers] == [Stored, KeyReusedError, Stored]
+    assert store.counts()["posting"] == 2
+
+
+def test_what_fails_in_a_later_part_takes_the_earlier_ones_back(store: Store) -> None:
+    store.sql("ALTER TABLE dependency ADD CONSTRAINT fails CHECK (number <> 'C-2')")
+
+    with pytest.raises(psycopg.errors.CheckViolation):
+        in_parts(store, 1).accept([a_project("C-1"), a_project("C-2"), a_project("C-3")], accepted_by="tests")
+
+    assert set(store.counts().values()) == {0}
 
 
 def test_two_contents_under_one_key_at_the_same_time_leave_one(store: Store) -> None:

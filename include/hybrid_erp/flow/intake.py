@@ -65,18 +65,23 @@ class Intake:
     def accept(self, events: Sequence[Any], *, accepted_by: str) -> list[IntakeAnswer]:
         """Answer each event by itself, in order: bad ones do not keep good ones out."""
         answers: list[IntakeAnswer | None] = [None] * len(events)
-        postings: dict[int, Posting] = {}
-        for place, event in enumerate(events):
-            try:
-                posting = self.posting_of(event)
-                if posting.source.startswith(OWN_SOURCES):
-                    raise MalformedEventError(f"Sources that begin with {OWN_SOURCES} are the product's own.", field="source")
-                postings[place] = posting
-            except RefusedEventError as refusal:
-                answers[place] = IntakeAnswer(Verdict.REFUSED, refusal=refusal)
-        if postings:
-            for place, result in zip(postings, self.store.accept(list(postings.values()), accepted_by=accepted_by), strict=True):
-                answers[place] = _answer(postings[place], result)
+        acceptable: list[tuple[int, Posting]] = []
+
+        def checked() -> Iterator[Posting]:
+            for place, event in enumerate(events):
+                try:
+                    posting = self.posting_of(event)
+                    if posting.source.startswith(OWN_SOURCES):
+                        raise MalformedEventError(f"Sources that begin with {OWN_SOURCES} are the product's own.", field="source")
+                except RefusedEventError as refusal:
+                    answers[place] = IntakeAnswer(Verdict.REFUSED, refusal=refusal)
+                else:
+                    acceptable.append((place, posting))
+                    yield posting
+
+        results = self.store.accept(checked(), accepted_by=accepted_by)
+        for (place, posting), result in zip(acceptable, results, strict=True):
+            answers[place] = _answer(posting, result)
         return [answer for answer in answers if answer is not None]
 
     def posting_of(self, event: Any) -> Posting:

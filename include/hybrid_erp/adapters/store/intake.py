@@ -1,14 +1,15 @@
 """Intake's side of the store: what is new in a batch, and what is a duplicate or refused.
 
-Looks first, then writes, in one transaction. Two batches with the same key at the same time meet at a unique key: the later one starts
-again and looks again.
+Looks first, then writes: a large batch in parts, so that one is written while the next is checked, and all in one transaction. Two batches
+with the same key at the same time meet at a unique key: the later one starts again, as a whole, and looks again.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, Self
 from uuid import UUID
 
@@ -39,35 +40,71 @@ KNOWN_DOCUMENTS = """
         WHERE d.document_type = asked.document_type AND d.identified_in = asked.identified_in AND d.number = asked.number OFFSET 0) AS known
 """
 
+# Who has written one part waits for the next out of order, perhaps in a circle with another. So not for long: it lets go, and starts again
+# with everything in order.
+WAIT_BRIEFLY = "SET LOCAL lock_timeout = '50ms'"
+
 _Identity = tuple[str, str, str]
+
+_Row = tuple[Any, ...]
+_Answers = list[Stored | RefusedEventError]
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresIntake:
     """Stores postings. Needs the rights of `hybrid_erp_intake`."""
 
-    pool: ConnectionPool[Connection[tuple[Any, ...]]]
+    pool: ConnectionPool[Connection[_Row]]
+    part: int = 250
+    """How many postings are written together, while the next are checked."""
 
-    def accept(self, postings: Sequence[Posting], *, accepted_by: str) -> Sequence[Stored | RefusedEventError]:
-        """Store the new ones; answer each in order."""
-        for tried in range(MAX_ROUNDS):
+    def accept(self, postings: Iterable[Posting], *, accepted_by: str) -> Sequence[Stored | RefusedEventError]:
+        """Store the new ones in one transaction; answer each in order."""
+        incoming, taken = iter(postings), list[Posting]()
+        try:
+            return self._as_they_come(incoming, taken, accepted_by)
+        except (errors.UniqueViolation, errors.LockNotAvailable):
+            taken += incoming  # another batch has one of these keys or documents: wait for it, in the one order, and look again
+        for _ in range(MAX_ROUNDS):
             try:
                 with self.pool.connection() as connection, connection.pipeline():
-                    look = _Look.begin(connection, postings, keys_too=tried > 0)
-                    answers, new = _sort_out(postings, {}, {})  # while PostgreSQL looks: nearly always, nothing is known and this stands
-                    acceptance = Acceptance.of(new)
-                    if known := look.known():
-                        answers, new = _sort_out(postings, *known)
-                        acceptance = Acceptance.of(new)
-                    if new:
-                        acceptance.write(connection, accepted_by)
+                    return _take(connection, taken, accepted_by, keys_too=True)
             except errors.UniqueViolation:
                 continue  # another batch wrote one of these keys between our look and our write
-            return answers
         raise errors.SerializationFailure(f"the same keys were written by others {MAX_ROUNDS} times in a row; send the batch again")
 
+    def _as_they_come(self, incoming: Iterator[Posting], taken: list[Posting], accepted_by: str) -> _Answers:
+        """Part by part: PostgreSQL writes one while the events of the next are checked."""
+        parts = _parts(incoming, self.part, taken)
+        first = next(parts, None)
+        if first is None:
+            return []
+        with self.pool.connection() as connection, connection.pipeline():
+            answers = _take(connection, first, accepted_by, keys_too=False)
+            for part in parts:
+                connection.execute(WAIT_BRIEFLY)
+                answers += _take(connection, part, accepted_by, keys_too=False)
+        return answers
 
-_Row = tuple[Any, ...]
+
+def _parts(incoming: Iterator[Posting], size: int, taken: list[Posting]) -> Iterator[list[Posting]]:
+    while part := list(islice(incoming, size)):
+        taken += part  # before it can be lost with what fails next
+        yield part
+
+
+def _take(connection: Connection[_Row], postings: Sequence[Posting], accepted_by: str, *, keys_too: bool) -> _Answers:
+    look = _Look.begin(connection, postings, keys_too=keys_too)
+    answers, new = _sort_out(postings, {}, {})  # while PostgreSQL looks: nearly always, nothing is known and this stands
+    acceptance = Acceptance.of(new)
+    if known := look.known():
+        answers, new = _sort_out(postings, *known)
+        acceptance = Acceptance.of(new)
+    if new:
+        acceptance.write(connection, accepted_by)
+    return answers
+
+
 _Keys = dict[UUID, str]
 _Documents = dict[_Identity, dict[int, tuple[str, str, UUID]]]
 
@@ -114,11 +151,11 @@ def _version_locks(later: dict[_Identity, bool]) -> tuple[list[int], list[bool]]
     return in_order, [places[place] for place in in_order]
 
 
-def _sort_out(postings: Sequence[Posting], keys: _Keys, documents: _Documents) -> tuple[list[Stored | RefusedEventError], list[Posting]]:
+def _sort_out(postings: Sequence[Posting], keys: _Keys, documents: _Documents) -> tuple[_Answers, list[Posting]]:
     """An answer to each, and the new ones among them; on the way, what is new is added to what is known."""
     if not keys and not documents and _are_strangers(postings):
         return [Stored(posting.posting_id, new=True) for posting in postings], list(postings)
-    answers: list[Stored | RefusedEventError] = []
+    answers: _Answers = []
     new: list[Posting] = []
     for posting in postings:
         verdict = _judge(posting, keys, documents)
