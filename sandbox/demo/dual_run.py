@@ -172,7 +172,12 @@ def _compare_books(seen: DualRun, books: list[Books], settings: Settings) -> Non
 
 def differences_of(result: dict[str, Any]) -> list[dict[str, Any]]:
     """What a reconciliation found, of all legal entities; without what moves no money and the plan lets pass."""
-    return [each for entity in result.get("entities", ()) for each in entity["differences"] if not each["ignored"]]
+    return [
+        {"legal_entity": entity["legal_entity"]} | each
+        for entity in result.get("entities", ())
+        for each in entity["differences"]
+        if not each["ignored"]
+    ]
 
 
 def _judge(seen: DualRun) -> None:
