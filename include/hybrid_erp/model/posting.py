@@ -57,9 +57,10 @@ class Posting:
     """As received, in canonical JSON."""
     region_of: dict[str, str] = field(repr=False)
     """The region of each legal entity concerned."""
+    identity: tuple[str, str, str] = field(init=False, repr=False, compare=False)
+    """What names its document in all versions: the type, the legal entity or `*` for the whole firm, and the number."""
 
-    @property
-    def identity(self) -> tuple[str, str, str]:
-        """What names its document in all versions: the type, the legal entity or `*` for the whole firm, and the number."""
+    def __post_init__(self) -> None:
+        """Read the identity off the document once: intake compares it again and again."""
         document = self.document
-        return document.document_type.value, document.identified_in, document.number
+        object.__setattr__(self, "identity", (document.document_type.value, document.identified_in, document.number))
