@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -49,12 +49,13 @@ class Books:
     """By canonical account, debit positive; an account that the mapping does not know under its own name."""
 
 
-def read_books(site: Site, settings: Settings) -> list[Books]:
-    """Ask every company of every configured ERP: LedgerSMB by SQL, Tryton over HTTP."""
+def read_books(site: Site, settings: Settings, legal_entities: Collection[str] | None = None) -> list[Books]:
+    """Ask every configured ERP, LedgerSMB by SQL, Tryton over HTTP: all companies, or those of some legal entities."""
     return [
         (_ledgersmb if erp.dialect == "sql" else _tryton)(site, name, legal_entity, settings)
         for name, erp in settings.erps.items()
         for legal_entity in erp.companies
+        if legal_entities is None or legal_entity in legal_entities
     ]
 
 

@@ -54,14 +54,19 @@ class DualRun:
     findings: list[str] = field(default_factory=list)
 
 
-def run_on_two_erps(site: Site, client: FacadeClient, story: Story, progress: Progress) -> DualRun:
-    """Load, run on two ERPs, reconcile, mend, reconcile; then ask both ERPs."""
+def begin_load(client: FacadeClient) -> str:
+    """Let Airflow load the region; the id of its run."""
+    return client.begin(f"load_{REGION}", {"dry_run": False})
+
+
+def run_on_two_erps(site: Site, client: FacadeClient, story: Story, loading: str, progress: Progress) -> DualRun:
+    """Wait for the load, run on two ERPs, reconcile, mend, reconcile; then ask both ERPs."""
     began_at, seen = time.monotonic(), DualRun()
     settings = load_settings(site.config)
     region = settings.regions[REGION]
     ledgersmb, tryton = LedgerSmbBookkeeper(site, settings, "DE01"), TrytonPerson(site, settings, "DE01")
-    progress(f"loading {REGION.upper()} into {region.cloud}: opening figures, open items, projects")
-    client.run("load_emea", {"dry_run": False}, progress)
+    client.end("load_emea", loading, progress)
+    progress(f"{REGION.upper()} is loaded into {region.cloud}, which holds the same to the cent: the dual run begins")
     client.run("dual_run_emea", {"step": "start", "reason": "loaded and verified", "dry_run": False}, progress)
     client.run("dual_run_emea", {"step": "raise_share", "share_percent": 100, "reason": "demonstration", "dry_run": False}, progress)
     progress(f"a mapping is made wrong, {CLOSED_ON:%B} is closed in {region.cloud}, and a bookkeeper posts straight into both ERPs")

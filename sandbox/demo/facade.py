@@ -40,15 +40,20 @@ class FacadeClient:
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
-    def run(
-        self, dag_id: str, conf: dict[str, Any], progress: Callable[[str], None], *, succeeds: bool = True, timeout: float = 300
-    ) -> None:
-        """Trigger a DAG and wait for its end.
+    def begin(self, dag_id: str, conf: dict[str, Any]) -> str:
+        """Trigger a DAG; the id of its run."""
+        return str(self.airflow("POST", f"/dags/{dag_id}/dagRuns", json={"conf": conf, "logical_date": None})["dag_run_id"])
+
+    def run(self, dag_id: str, conf: dict[str, Any], progress: Callable[[str], None], *, succeeds: bool = True) -> None:
+        """Trigger a DAG and wait for its end. Raises as `end`."""
+        self.end(dag_id, self.begin(dag_id, conf), progress, succeeds=succeeds)
+
+    def end(self, dag_id: str, run: str, progress: Callable[[str], None], *, succeeds: bool = True, timeout: float = 300) -> None:
+        """Wait for the end of a run.
 
         Raises:
             RuntimeError: It ended otherwise than it should.
         """
-        run = self.airflow("POST", f"/dags/{dag_id}/dagRuns", json={"conf": conf, "logical_date": None})["dag_run_id"]
         began_at = told_at = time.monotonic()
         while (state := self.airflow("GET", f"/dags/{dag_id}/dagRuns/{run}")["state"]) not in ("success", "failed"):
             if time.monotonic() - began_at > timeout:

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import psycopg
 
-from hybrid_erp.settings import load_settings
+from hybrid_erp.settings import Settings, load_settings
 from sandbox.demo.books import read_books
-from sandbox.demo.dual_run import run_on_two_erps
+from sandbox.demo.dual_run import REGION, begin_load, run_on_two_erps
 from sandbox.demo.events import Event, Story, the_story
 from sandbox.demo.facade import FacadeClient
 from sandbox.demo.report import Demonstration, judge, show
@@ -23,7 +23,9 @@ from sandbox.store_setup import DATABASE
 BATCH: Final = 30
 CUT_AFTER_BATCH, MENDED_AFTER_SECONDS = 2, 12.0
 PATIENCE_SECONDS: Final = 240.0
-OPEN: Final = "SELECT state, count(*) FROM outbox GROUP BY state"
+OPEN: Final = """
+    SELECT state, count(*) FROM outbox WHERE role = 'control' AND (%(region)s::text IS NULL OR region = %(region)s) GROUP BY state
+"""
 OPEN_STATES: Final = frozenset({"waiting", "claimed", "working", "draft", "partly_posted", "in_doubt"})
 
 Progress = Callable[[str], None]
@@ -39,13 +41,23 @@ def tell(progress: Progress) -> int:
         client.wait_until_listening()
         progress(f"sending {len(story.events)} events, {len(story.mistakes)} of them wrong, in batches of {BATCH}")
         answers = _send(site, client, story, progress)
-        settled_seconds = _wait_until_settled(site, progress)
-        progress("asking both ERPs what they hold: LedgerSMB by SQL, Tryton over HTTP")
+        sent_at = time.monotonic()
+        _wait_until_settled(site, progress, REGION)
+        progress(f"{REGION.upper()} is settled: asking its ERPs what they hold, and loading it into its cloud ERP")
+        moving, staying = _parted(settings)
+        after = read_books(site, settings, moving)
+        loading = begin_load(client)
+        _wait_until_settled(site, progress)
+        settled_seconds = time.monotonic() - sent_at
+        progress("asking the other ERPs what they hold: LedgerSMB by SQL, Tryton over HTTP")
+        after += read_books(site, settings, staying)
         demonstration = Demonstration(
             story=story,
             answers=answers,
             before=before,
-            after=read_books(site, settings),
+            after=sorted(
+                after, key=lambda books: [(each.erp, each.legal_entity) for each in before].index((books.erp, books.legal_entity))
+            ),
             states=_states_by_region(site),
             ownership=client.get("/v1/ownership").json()["ownership"],
             retries=client.retries(),
@@ -53,7 +65,7 @@ def tell(progress: Progress) -> int:
             seconds=time.monotonic() - began_at,
         )
         verdict = judge(demonstration, settings)
-        dual_run = run_on_two_erps(site, client, story, progress)
+        dual_run = run_on_two_erps(site, client, story, loading, progress)
         progress("stopping everything")
     show(demonstration, verdict, dual_run, time.monotonic() - began_at)
     return 0 if verdict.passed and not dual_run.findings else 1
@@ -81,10 +93,16 @@ def _send(site: Site, client: FacadeClient, story: Story, progress: Progress) ->
     return answers
 
 
-def _wait_until_settled(site: Site, progress: Progress) -> float:
+def _parted(settings: Settings) -> tuple[frozenset[str], frozenset[str]]:
+    """The legal entities of the region that moves, and all others."""
+    moving = frozenset(settings.regions[REGION].legal_entities)
+    return moving, frozenset(settings.region_of) - moving
+
+
+def _wait_until_settled(site: Site, progress: Progress, region: str | None = None) -> None:
     began_at = time.monotonic()
     told_at = 0.0
-    while OPEN_STATES & set(states := _states(site)):
+    while OPEN_STATES & set(states := _states(site, region)):
         if time.monotonic() - began_at > PATIENCE_SECONDS:
             reason = f"after {PATIENCE_SECONDS:.0f} s postings are still open: {_in_words(states)}"
             raise TimeoutError(f"{reason}. Look at the deliver DAGs' logs in {site.folder}/airflow/logs, or run `make up` and try there.")
@@ -92,13 +110,12 @@ def _wait_until_settled(site: Site, progress: Progress) -> float:
             progress(_in_words(states))
             told_at = time.monotonic()
         time.sleep(0.25)
-    progress(_in_words(_states(site)))
-    return time.monotonic() - began_at
+    progress(_in_words(_states(site, region)))
 
 
-def _states(site: Site) -> dict[str, int]:
+def _states(site: Site, region: str | None = None) -> dict[str, int]:
     with psycopg.connect(site.cluster.dsn(DATABASE)) as connection:
-        return {str(state): int(str(count)) for state, count in connection.execute(OPEN).fetchall()}
+        return {str(state): int(str(count)) for state, count in connection.execute(OPEN, {"region": region}).fetchall()}
 
 
 def _states_by_region(site: Site) -> list[tuple[Any, ...]]:
@@ -106,7 +123,9 @@ def _states_by_region(site: Site) -> list[tuple[Any, ...]]:
         return connection.execute(
             """
             SELECT o.region, o.kind, coalesce(d.erp, '-'), o.state, count(*), min(o.reason) FROM outbox o
-            LEFT JOIN delivery d USING (accepted_on, posting_id, legal_entity) GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+            LEFT JOIN delivery d ON d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id AND d.legal_entity = o.legal_entity
+                                 AND d.role <> 'candidate'
+            WHERE o.role = 'control' GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
             """
         ).fetchall()
 
