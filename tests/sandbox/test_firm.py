@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain, pairwise
@@ -50,7 +50,7 @@ print(hashlib.sha256(json.dumps(list(Firm(seed=2026).history())).encode()).hexdi
 class ForgetfulStore:
     """Takes everything and keeps nothing."""
 
-    def accept(self, postings: Sequence[Posting], *, accepted_by: str) -> Sequence[Stored]:
+    def accept(self, postings: Iterable[Posting], *, accepted_by: str) -> Sequence[Stored]:
         return [Stored(posting.posting_id, new=True) for posting in postings]
 
 
