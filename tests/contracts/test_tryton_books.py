@@ -258,6 +258,7 @@ def test_a_transaction_that_shows_late_is_told(books: TrytonPerson, reader: Tryt
 
 def test_a_thorough_pass_tells_everything_again_and_ends(books: TrytonPerson, reader: TrytonBooks) -> None:
     books.enter(MARCH, "Known", PLANTS)
+    books.draft(MARCH, "Known too", PLANTS)
     everything = told(reader, None)
     *_, last = pages(reader, None)
 

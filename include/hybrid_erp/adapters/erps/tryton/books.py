@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from hybrid_erp.adapters.erps.tryton.books_balances import BalanceReader
-from hybrid_erp.adapters.erps.tryton.books_cursor import Sweeper, Watch, read, written
+from hybrid_erp.adapters.erps.tryton.books_cursor import EPOCH, Sweeper, Watch, read, written
 from hybrid_erp.adapters.erps.tryton.books_documents import DocumentReader
 from hybrid_erp.adapters.erps.tryton.books_entries import NOT_CLOSING, EntryReader
 from hybrid_erp.adapters.erps.tryton.books_projects import ProjectReader
@@ -227,9 +227,9 @@ class TrytonBooks:
         return Sweeper(self._session.client, model, domain, self._overlap, self._clock)
 
     def _watch(self, watches: Mapping[str, Watch], model: str, *, thorough: bool) -> Watch:
-        """The watch to go on with; a thorough pass that is not under way begins anew."""
+        """The watch to go on with; a thorough pass that is not under way begins anew, and knows of drafts only that they were there."""
         watch = watches.get(model, Watch())
-        return Watch(drafts=watch.drafts) if thorough and watch.at is None else watch
+        return Watch(drafts=dict.fromkeys(watch.drafts, EPOCH)) if thorough and watch.at is None else watch
 
     def _clock(self) -> datetime:
         """The database's own time: what Tryton makes up of a query is as old as the transaction that asks."""

@@ -20,7 +20,7 @@ from hybrid_erp.adapters.erps.tryton.values import Row, as_instant, to_instant
 TOLD_MAX: Final = 200
 #: Drafts whose deletion is looked for.
 DRAFTS_MAX: Final = 500
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Versions = dict[int, datetime]
 """Record to the time of its last change."""
@@ -82,7 +82,7 @@ class Sweeper:
         order = [["last_modified_at", "ASC"], ["id", "ASC"]]
         rows = self.client.select(self.model, self._domain(watch), fields, limit=limit, order=order)
         versions = {int(row["id"]): to_instant(row["last_modified_at"]) for row in rows}
-        opened = opened or max((*versions.values(), *watch.told.values(), watch.floor or _EPOCH))
+        opened = opened or max((*versions.values(), *watch.told.values(), watch.floor or EPOCH))
         more = len(rows) == limit
         known = watch.told | watch.drafts
         fresh = tuple(row for row in rows if known.get(row["id"]) != versions[row["id"]])
@@ -101,7 +101,7 @@ class Sweeper:
 
     def _after(self, watch: Watch, rows: Sequence[Row], versions: Versions, opened: datetime, gone: Sequence[int], *, more: bool) -> Watch:
         """What began before the sweep did and was not seen has begun less than the overlap before it, and is behind the next floor."""
-        floor = max(watch.floor or _EPOCH, opened - self.overlap)
+        floor = max(watch.floor or EPOCH, opened - self.overlap)
         since = watch.floor if more and watch.floor else floor  # the sweep under way still comes by what it began with
         told = {record: version for record, version in (watch.told | versions).items() if version >= since}
         drafts = {record: version for record, version in watch.drafts.items() if record not in versions and record not in gone}
@@ -144,10 +144,10 @@ def read(cursor: str | None) -> dict[str, Watch]:
         return {
             model: Watch(
                 floor=_instant(stated["floor"]),
-                at=(_EPOCH + timedelta(microseconds=stated["at"][0]), int(stated["at"][1])) if stated["at"] else None,
+                at=(EPOCH + timedelta(microseconds=stated["at"][0]), int(stated["at"][1])) if stated["at"] else None,
                 opened=_instant(stated["opened"]),
-                told={int(record): _EPOCH + timedelta(microseconds=version) for record, version in stated["told"]},
-                drafts={int(record): _EPOCH + timedelta(microseconds=version) for record, version in stated["drafts"]},
+                told={int(record): EPOCH + timedelta(microseconds=version) for record, version in stated["told"]},
+                drafts={int(record): EPOCH + timedelta(microseconds=version) for record, version in stated["drafts"]},
             )
             for model, stated in content.items()
         }
@@ -156,8 +156,8 @@ def read(cursor: str | None) -> dict[str, Watch]:
 
 
 def _micros(instant: datetime | None) -> int | None:
-    return None if instant is None else (instant - _EPOCH) // timedelta(microseconds=1)
+    return None if instant is None else (instant - EPOCH) // timedelta(microseconds=1)
 
 
 def _instant(micros: int | None) -> datetime | None:
-    return None if micros is None else _EPOCH + timedelta(microseconds=micros)
+    return None if micros is None else EPOCH + timedelta(microseconds=micros)
