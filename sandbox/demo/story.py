@@ -21,7 +21,7 @@ from sandbox.site import Site, running_site
 from sandbox.store_setup import DATABASE
 
 BATCH: Final = 30
-CUT_AFTER_BATCH, MENDED_AFTER_SECONDS = 2, 12.0
+CUT_AFTER_BATCH, MENDED_AFTER_SECONDS = 2, 8.0
 PATIENCE_SECONDS: Final = 240.0
 OPEN: Final = """
     SELECT state, count(*) FROM outbox WHERE role = 'control' AND (%(region)s::text IS NULL OR region = %(region)s) GROUP BY state
