@@ -254,7 +254,7 @@ class _Reader:
 
     def content(self, file: Path, disables: str) -> Any:
         try:
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+            content = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)  # every task reads all of them
         except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: a day like 2026-13-01, a text that is not UTF-8
             self.problems.append(Problem(self.name_of(file), "(whole file)", f"{str(error).splitlines()[0]}.", disables))
             return None

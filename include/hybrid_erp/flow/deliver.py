@@ -26,6 +26,7 @@ from hybrid_erp.model.claim import (
     SettledPosted,
     SettledRetry,
     Settlement,
+    boot_clock,
 )
 from hybrid_erp.model.delivery import (
     Capability,
@@ -55,8 +56,10 @@ from hybrid_erp.ports import ErpConnector, Settlements
 
 log: Final = logging.getLogger(__name__)
 
-#: How many documents are read back in one call.
+#: How many documents are read back in one call: these, or more from an ERP that posts them faster than they can be read.
 READ_BACK: Final = 25
+READ_BACK_MAX: Final = 100
+READ_BACK_SECONDS: Final = 0.1
 #: An ERP that fails like this fails for the next posting too: stop, give the rest back, let Airflow retry visibly.
 _ERP_WIDE: Final = frozenset({FailureClass.TRANSIENT, FailureClass.THROTTLED, FailureClass.AUTH, FailureClass.WRONG_SYSTEM})
 
@@ -93,11 +96,11 @@ class Delivery:
 
     def _deliver(self, claims: Sequence[Claim], progress: Progress, run: _Run) -> None:
         sent: list[_Sent] = []
-        waiting = list(claims)
+        waiting, began = list(claims), boot_clock()
         while waiting:
-            if len(sent) >= READ_BACK:
+            if len(sent) >= READ_BACK_MAX or (len(sent) >= READ_BACK and boot_clock() - began >= READ_BACK_SECONDS):
                 self._begin_reading(sent, progress, run)
-                sent = []
+                sent, began = [], boot_clock()
             claim = waiting.pop(0)
             try:
                 self._one(claim, sent, progress, run)
