@@ -106,7 +106,8 @@ def load_dag(region: str, legal_entities: list[str]) -> DAG:
             return verdict_on_load(region, legal_entities)
 
         # Airflow hands over what the task before it returned.
-        chosen: Any = go_on(read.partial(region=region).expand(legal_entity=request(region)))  # type: ignore[arg-type]
+        loaded: Any = read.partial(region=region).expand(legal_entity=request(region))
+        chosen: Any = go_on(loaded)
         sent = send.partial(region=region).expand(legal_entity=chosen)
         delivered = wait(region, chosen)
         verified = verify.partial(region=region).expand(legal_entity=chosen)

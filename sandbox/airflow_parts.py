@@ -7,6 +7,7 @@ import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sandbox.places import CHECKOUT
 from sandbox.plan import Part, Ready
@@ -92,9 +93,9 @@ def make_pools(config: Path) -> None:
     from hybrid_erp.settings import load_settings
     from hybrid_erp.wiring.pools import pools
 
-    airflow = get_current_api_client()
+    airflow: Any = get_current_api_client()
     for name, content in pools(load_settings(config)).items():
-        airflow.create_pool(name=name, **content)  # type: ignore[no-untyped-call]  # Airflow does not say
+        airflow.create_pool(name=name, **content)
 
 
 def parts(url: str, environment: dict[str, str], *, after: tuple[str, ...]) -> list[Part]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import date
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import uuid4
 
 from hybrid_erp.model.claim import boot_clock
@@ -42,7 +42,7 @@ class ErpUnderTest(Protocol):
         """What is open on an invoice or credit memo by the ERP's own reckoning, with two decimal places; negative for a credit."""
 
 
-def a_submission(settings: Settings, document: CanonicalDocument, **changes: object) -> Submission:
+def a_submission(settings: Settings, document: CanonicalDocument, **changes: Any) -> Submission:
     """A submission of a claim that has a minute left."""
     legal_entity = document.legal_entities[0]
     functional = settings.legal_entity(legal_entity).functional_currency
@@ -60,4 +60,4 @@ def a_submission(settings: Settings, document: CanonicalDocument, **changes: obj
         claim_token=uuid4(),
         deadline=boot_clock() + 60,
     )
-    return replace(submission, **changes)  # type: ignore[arg-type]  # a test names fields of Submission
+    return replace(submission, **changes)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hybrid_erp.flow.intake import Intake, Verdict
+from hybrid_erp.model.documents import JournalEntry
 from hybrid_erp.model.errors import (
     AccountNotAllowedError,
     CurrencyNotAllowedError,
@@ -133,7 +134,10 @@ def test_an_event_that_contains_itself_is_refused() -> None:
 def test_text_that_only_looks_like_a_nul_is_taken() -> None:
     event = a_journal_entry(description="written as \\u0000")
 
-    assert Intake(FIRM, FakeIntakeStore()).posting_of(event).document.description == "written as \\u0000"  # type: ignore[attr-defined]
+    document = Intake(FIRM, FakeIntakeStore()).posting_of(event).document
+
+    assert isinstance(document, JournalEntry)
+    assert document.description == "written as \\u0000"
 
 
 OTHERWISE: dict[str, tuple[dict[str, Any], type[RefusedEventError], str]] = {

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 from hybrid_erp.model.books import (
     AccountMovement,
@@ -107,7 +108,7 @@ def a_movement(account: str, amount: str, *, period: str = "2026-03", native: st
     return AccountMovement(period, native or account, None if account == "?" else account, debit, credit)
 
 
-def a_receivable(open_amount: str = "119.00", **changes: object) -> OpenReceivable:
+def a_receivable(open_amount: str = "119.00", **changes: Any) -> OpenReceivable:
     """An open invoice in the functional currency, for which the booked amount is the open one."""
     amount = Decimal(open_amount)
     receivable = OpenReceivable(
@@ -127,10 +128,10 @@ def a_receivable(open_amount: str = "119.00", **changes: object) -> OpenReceivab
         issued_on=date(2026, 9, 1),
         due_on=date(2026, 10, 1),
     )
-    return replace(receivable, **changes)  # type: ignore[arg-type]  # a test names fields of OpenReceivable
+    return replace(receivable, **changes)
 
 
-def a_party(number: str | None = "C-100", **changes: object) -> CustomerFigures:
+def a_party(number: str | None = "C-100", **changes: Any) -> CustomerFigures:
     """A customer that the ERP tells completely."""
     party = CustomerFigures(f"eca,{number}", number, "Acme", "EUR", "NET30", "DE")
-    return replace(party, **changes)  # type: ignore[arg-type]  # a test names fields of CustomerFigures
+    return replace(party, **changes)

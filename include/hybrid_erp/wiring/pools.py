@@ -66,5 +66,6 @@ def pools_of_airflow() -> dict[str, Pool]:
     """The pools of the Airflow of this environment; raises what its database raises. For commands: a task may not read it."""
     from airflow.api.client import get_current_api_client
 
-    found = get_current_api_client().get_pools()  # type: ignore[no-untyped-call]  # Airflow does not say
+    airflow: Any = get_current_api_client()
+    found = airflow.get_pools()
     return {name: Pool(slots, include_deferred) for name, slots, _, include_deferred, *_ in found}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import urllib.error
-import urllib.request
 from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
+import requests
 from airflow.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 
@@ -45,15 +43,15 @@ def write_note(dag_id: str, run_id: str, note: str) -> bool:
         token = _call(f"{server}/auth/token", "POST", {"username": found.login, "password": found.password})["access_token"]
         path = f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns/{quote(run_id, safe='')}"
         _call(server + path, "PATCH", {"note": note[:LONGEST_NOTE]}, token)
-    except (urllib.error.URLError, OSError, ValueError, KeyError) as error:
+    except (requests.RequestException, KeyError) as error:
         log.warning("The run's note was not written: %s.", error)
         return False
     return True
 
 
 def _call(url: str, method: str, content: dict[str, Any], token: str | None = None) -> dict[str, Any]:
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-    request = urllib.request.Request(url, json.dumps(content).encode(), headers, method=method)  # noqa: S310  # of our own Connection
-    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
-        answer: dict[str, Any] = json.load(response)
-        return answer
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    response = requests.request(method, url, json=content, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False)
+    response.raise_for_status()
+    answer: dict[str, Any] = response.json()
+    return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,7 +27,9 @@ class Table:
     """Id to the beginning of its transaction, the instant of its commit, and its state."""
     asked: int = 0
 
-    def select(self, model: str, domain: list[Any], fields: list[str], *, limit: int | None = None, order: Any = None) -> list[Row]:
+    def select(
+        self, model: str, domain: Sequence[Any], fields: Sequence[str], *, limit: int | None = None, order: Sequence[Any] | None = None
+    ) -> list[Row]:
         self.asked += 1
         rows = [
             {"id": record, "last_modified_at": as_instant(began), "state": state}
@@ -41,7 +44,7 @@ class Table:
         return self.now
 
     def sweeper(self) -> Sweeper:
-        return Sweeper(self, "account.move", [], timedelta(seconds=OVERLAP_SECONDS), self.clock)  # type: ignore[arg-type]  # asked no more than this
+        return Sweeper(self, "account.move", [], timedelta(seconds=OVERLAP_SECONDS), self.clock)
 
 
 def _matches(row: Row, domain: Any) -> bool:

@@ -11,9 +11,8 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from hybrid_erp.adapters.erps.tryton.client import TrytonClient
 from hybrid_erp.adapters.erps.tryton.values import Row, as_instant, to_instant
 
 #: Of more documents told within the overlap it is worth a call to ask the database for its time, which shortens the overlap.
@@ -24,6 +23,15 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Versions = dict[int, datetime]
 """Record to the time of its last change."""
+
+
+class Records(Protocol):
+    """Tryton's client, as far as a sweep asks it."""
+
+    def select(
+        self, model: str, domain: Sequence[Any], fields: Sequence[str], *, limit: int | None = None, order: Sequence[Any] | None = None
+    ) -> list[Row]:
+        """The records that match, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ class Page:
 class Sweeper:
     """Looks at one model."""
 
-    client: TrytonClient
+    client: Records
     model: str
     domain: Sequence[Any]
     overlap: timedelta
