@@ -29,7 +29,7 @@ from sandbox.postgres import Cluster
 SITE_FILE = "site.json"
 
 # Role names are Airflow's: https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/auth-manager/simple/
-ROLES = {"admin": "admin", "lead": "op", "controller": "user", "viewer": "viewer"}
+ROLES = {"admin": "admin", "lead": "op", "deputy": "op", "controller": "user", "controller-uk": "user", "viewer": "viewer"}
 
 
 class Line(NamedTuple):

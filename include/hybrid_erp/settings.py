@@ -374,12 +374,24 @@ def _plans(
         plan = reader.model(RegionPlan, content, file, disables, "plan")
         if plan and (unknown := sorted(plan.accounts - set(chart.accounts))):
             reader.problems.append(Problem(reader.name_of(file), "plan", f"account {unknown[0]} is not in accounts.yaml.", disables))
+        elif plan and name in regions and (wrong := _wrong_approvers(plan, regions[name])):
+            reader.problems.append(Problem(reader.name_of(file), "plan.cutover.approvers.controllers", wrong, disables))
         elif plan and name in regions:
             planned[name] = regions[name].model_copy(update={"plan": plan})
             for ended in plan.expired(today):
                 problem = Problem(reader.name_of(file), f"plan.{ended.split()[0]}", f"{ended}.", f"the reconciliation of region {name}")
                 reader.problems.append(problem)
     return planned, frozenset(reader.plans)
+
+
+def _wrong_approvers(plan: RegionPlan, region: RegionSettings) -> str | None:
+    """Each legal entity of the region has a controller, and none else has one."""
+    if plan.cutover is None:
+        return None
+    named, entities = set(plan.cutover.approvers.controllers), set(region.legal_entities)
+    if lacking := sorted(entities - named):
+        return f"{lacking[0]} has no controller."
+    return f"{min(named - entities)} is not of this region." if named - entities else None
 
 
 def _unreachable(region: RegionSettings, reader: _Reader, erps: dict[str, ErpSettings]) -> str | None:

@@ -29,14 +29,15 @@ LIMITS = {"turn", "outage"}
 BOUNDARY = {"dual_run_boundary", "dual_run_contained"}
 CAPTURED = {"native_document", "capture_cursor"}
 OWNED = {"ownership", "ownership_period", "ownership_history", "pin"}
+MOVED = {"cutover", "cutover_approval", "cutover_step", "lock_out"}
 SETTLED = {"delivery", "crosswalk", "mapping_in_force"}
 TRAIL = {"audit", "audit_seal"}
-TABLES = WAY | MIRROR | RECONCILED | LOADED | LIMITS | BOUNDARY | CAPTURED | OWNED | SETTLED | TRAIL
+TABLES = WAY | MIRROR | RECONCILED | LOADED | LIMITS | BOUNDARY | CAPTURED | OWNED | MOVED | SETTLED | TRAIL
 NONE: set[str] = set()
 MAY_INSERT = {
     "intake": WAY | {"audit"},
     "delivery": SETTLED | TRAIL | MIRROR | RECONCILED | LIMITS | {"outbox"},
-    "cutover": {"audit"} | BOUNDARY | LOADED,
+    "cutover": {"audit", "cutover_step"} | BOUNDARY | LOADED,
     "reader": NONE,
 }
 MAY_UPDATE = {
@@ -91,6 +92,10 @@ def test_the_delivery_moves_a_posting_and_never_changes_what_it_is(store: Store)
         "INSERT INTO pin VALUES ('emea', 'project:P-1', 'tryton-emea', '', '', '')",
         "SELECT move_pin('emea', 'project:P-1', 'tryton-emea', '2900', 'me', 'why not')",
         "SELECT establish_ownership('new', 'ledger', 'legacy_only', '2025-01', 'x', 'me', 'why not')",
+        "SELECT freeze_region('00000000-0000-0000-0000-000000000000', 'me')",
+        "SELECT switch_ownership('00000000-0000-0000-0000-000000000000', '', '{}', 'me')",
+        "SELECT record_approval('00000000-0000-0000-0000-000000000000', 'migration_lead', '', '', 'me', '', now())",
+        "SELECT close_reverse('emea', 'me', 'why not')",
     ],
 )
 def test_ownership_is_out_of_reach_of_every_other_duty(store: Store, duty: str, statement: str) -> None:
@@ -99,7 +104,15 @@ def test_ownership_is_out_of_reach_of_every_other_duty(store: Store, duty: str, 
 
 
 @pytest.mark.parametrize(
-    "statement", ["UPDATE ownership SET phase = 'cloud_only'", "DELETE FROM pin", "UPDATE ownership_period SET owner = 'x'"]
+    "statement",
+    [
+        "UPDATE ownership SET phase = 'cloud_only'",
+        "DELETE FROM pin",
+        "UPDATE ownership_period SET owner = 'x'",
+        "UPDATE cutover SET verified_at = now()",
+        "INSERT INTO cutover_approval SELECT cutover_id, 'migration_lead', '', evidence_hash, 'me', '', now() FROM cutover",
+        "UPDATE lock_out SET read_back_at = now()",
+    ],
 )
 def test_the_cutover_duty_moves_ownership_through_functions_alone(store: Store, statement: str) -> None:
     with pytest.raises(errors.InsufficientPrivilege):

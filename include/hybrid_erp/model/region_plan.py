@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hybrid_erp.model.cutover_plan import CutoverPlan
 from hybrid_erp.model.errors import ConfigurationError
 from hybrid_erp.model.money import Amount, UnsignedAmount
 from hybrid_erp.model.ownership import OWNED_KINDS, LegalEntity, PostingKind
@@ -149,6 +150,7 @@ class RegionPlan(_Part):
     intercompany_accounts: frozenset[str] = Field(default=frozenset(), description="Canonical; pairs of legal entities cancel on them.")
     load: LoadPolicy = LoadPolicy()
     capture: CapturePolicies = CapturePolicies()
+    cutover: CutoverPlan | None = Field(default=None, description="How it is cut over; a region without it is kept on two ERPs.")
     period_runs: dict[str, PeriodRunPolicy] = Field(default_factory=dict, description="By the run's name in the ERPs' packs.")
     scope: Scopes = Scopes()
     tolerances: tuple[ToleranceRule, ...] = ()
@@ -181,7 +183,8 @@ class RegionPlan(_Part):
     def accounts(self) -> frozenset[str]:
         """The canonical accounts that it names."""
         named = {self.clearing_account, self.load.retained_earnings_account, *self.intercompany_accounts}
-        return frozenset(named | ({self.bridge_account} if self.bridge_account else set()))
+        of_cutover = self.cutover.accounts if self.cutover else frozenset()
+        return frozenset(named | of_cutover | ({self.bridge_account} if self.bridge_account else set()))
 
     def expired(self, on: date) -> tuple[str, ...]:
         """The rules whose last day is past, in words."""

@@ -36,8 +36,13 @@ _MARKED: LiteralString = """
     SELECT FROM delivery d WHERE d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id AND d.legal_entity = o.legal_entity
     AND d.maybe_there AND d.state <> 'posted'
 """
+# People booked it at the other ERP, where it was captured: begun, and so finished.
+_THERE_ALREADY: LiteralString = """
+    SELECT FROM delivery d WHERE d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id AND d.legal_entity = o.legal_entity
+    AND d.erp <> %(erp)s AND d.state = 'posted'
+"""
 # An earlier request may have reached another ERP: that one is asked first (C4). Phases: C7; a pinned entity and a period that stays with
-# the old owner are not touched by the region's phase. A candidate's copy goes once its share is open. Order and dependencies: C2, C5.
+# the old owner are not touched by the region's phase. A freeze is a lease: while nothing is locked out, claims go on when it has ended. A candidate's copy goes once its share is open. Order and dependencies: C2, C5.
 _CLAIMABLE: LiteralString = f"""
           o.role = %(role)s
           AND o.state IN ('waiting', 'claimed', 'working', 'draft', 'partly_posted', 'in_doubt') AND o.due_at <= clock_timestamp()
@@ -46,8 +51,10 @@ _CLAIMABLE: LiteralString = f"""
                ELSE routed.erp = %(erp)s END)
           AND (w.phase IN ('legacy_only', 'dual_run', 'hypercare', 'cloud_only')
                OR pin.erp IS NOT NULL OR o.kind = 'reference' OR booked.period < w.moving_from_period
+               OR (w.phase IN ('frozen', 'drained') AND w.lock_generation IS NULL AND w.frozen_until <= clock_timestamp())
                OR (o.role = 'candidate' AND w.phase IN ('frozen', 'drained', 'locked'))
-               OR (w.phase = 'frozen' AND EXISTS ({_MARKED} AND d.erp = %(erp)s)))
+               OR (w.phase = 'switched' AND o.priority = -1)
+               OR (w.phase = 'frozen' AND (EXISTS ({_MARKED} AND d.erp = %(erp)s) OR EXISTS ({_THERE_ALREADY}))))
           AND (o.role = 'control' OR o.kind = 'reference' OR o.priority > 0 OR w.open_share = 10000
                OR share_place(coalesce(o.routing_key, o.posting_id::text)) < w.open_share)
           AND NOT EXISTS (SELECT FROM outbox e WHERE e.lane = o.lane AND e.seq < o.seq AND e.state NOT IN ('posted', 'cancelled'))

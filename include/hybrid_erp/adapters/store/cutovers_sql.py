@@ -1,0 +1,32 @@
+"""What is read of cutovers."""
+
+from typing import Final, LiteralString
+
+CUTOVER: LiteralString = """
+    SELECT c.cutover_id, c.region, c.direction, c.mode, c.kinds, c.legal_entities, c.from_period, c.old_owner, c.new_owner, c.run,
+           c.requested_by, c.reason, c.ticket, c.configuration, c.mappings, c.package, c.evidence, c.evidence_hash, c.requested_at,
+           c.frozen_at, c.drained_at, c.locked_at, c.verified_at, c.reconciliation_id, c.switched_at, c.ended_at, c.outcome, c.limits,
+           w.phase, w.cutover_id IS NOT DISTINCT FROM c.cutover_id AS active, w.lock_generation AS generation,
+           coalesce(w.cutover_id = c.cutover_id AND w.phase IN ('frozen', 'drained', 'locked', 'verified')
+                    AND w.frozen_until <= clock_timestamp(), false) AS lapsed
+    FROM cutover c JOIN ownership w ON w.region = c.region AND w.kind = c.kinds[1]
+"""
+UNSETTLED: Final = """
+    SELECT u.legal_entity, u.erp, u.role, u.state, u.postings::bigint FROM cutover c, unsettled(c) u WHERE c.cutover_id = %(cutover_id)s
+"""
+APPROVALS: Final = """
+    SELECT a.role, a.legal_entity, a.approved_by, a.answered_at FROM cutover_approval a JOIN cutover c USING (cutover_id)
+    WHERE a.cutover_id = %(cutover_id)s AND a.evidence_hash = c.evidence_hash ORDER BY a.recorded_at
+"""
+LOCK_OUTS: Final = """
+    SELECT erp, legal_entity, generation, desired, array_agg(kind ORDER BY kind) AS kinds, bool_and(read_back_at IS NOT NULL) AS confirmed,
+           coalesce((SELECT jsonb_agg(DISTINCT each) FROM lock_out x, jsonb_array_elements(x.taken) AS each
+                     WHERE x.erp = l.erp AND x.legal_entity = l.legal_entity AND x.generation = l.generation), '[]') AS taken
+    FROM lock_out l
+    WHERE (%(cutover_id)s::uuid IS NULL OR cutover_id = %(cutover_id)s) AND (%(erp)s::text IS NULL OR erp = %(erp)s)
+    GROUP BY erp, legal_entity, generation, desired ORDER BY erp, legal_entity, generation
+"""
+BEGIN_STEP: Final = "INSERT INTO cutover_step (cutover_id, step) VALUES (%(cutover_id)s, %(step)s) RETURNING step_id"
+END_STEP: Final = """
+    UPDATE cutover_step SET ended_at = clock_timestamp(), outcome = %(outcome)s, found = %(found)s WHERE step_id = %(step_id)s
+"""
