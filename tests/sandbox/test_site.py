@@ -73,7 +73,7 @@ def ask_airflow(site: Site, path: str, token: str) -> dict[str, object]:
 
 
 def test_each_login_is_let_in_and_a_wrong_password_is_not(running_airflow: Site, tokens: dict[str, str]) -> None:
-    assert set(tokens) == {"admin", "lead", "controller", "viewer"}
+    assert set(tokens) == {"admin", "lead", "deputy", "controller", "controller-uk", "viewer"}
     with pytest.raises(urllib.error.HTTPError, match="401"):
         token_of(running_airflow, "admin", "guessed")
 

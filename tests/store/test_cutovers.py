@@ -211,7 +211,8 @@ def test_what_people_booked_at_the_new_owner_is_brought_to_the_old_one_first(reg
     (posting,) = region.accept(a_journal_entry())
     region.sql(
         """INSERT INTO delivery (accepted_on, posting_id, legal_entity, erp, role, seq, state, maybe_there, mark_before, attempt)
-           SELECT accepted_on, posting_id, legal_entity, %s, 'candidate', seq, 'posted', true, false, 0 FROM outbox WHERE posting_id = %s""",
+           SELECT accepted_on, posting_id, legal_entity, %s, 'candidate', seq, 'posted', true, false, 0
+           FROM outbox WHERE posting_id = %s""",
         CLOUD, posting,
     )  # fmt: skip
     move = Move(region).frozen()

@@ -66,7 +66,7 @@ _WORDS = {
     Step.APPROVAL: "a migration lead and the controller of each legal entity say yes to the same evidence",
     Step.FREEZE: "no new posting is claimed; intake, what was begun, and copies go on",
     Step.DRAIN: "what was begun at the old owner is finished there",
-    Step.LOCK_OUT: "people, foreign interfaces and our control credential lose the right to post in the old owner; read back when it is quiet",
+    Step.LOCK_OUT: "people, foreign interfaces and our control credential may not post in the old owner any more; read back when quiet",
     Step.FINAL_DELTA: "what was posted natively up to the lock-out is captured, and every copy arrives",
     Step.VERIFY: "a reconciliation that begins after the lock-out finds nothing that must be zero",
     Step.SWITCH: "the new owner owns the kinds from the period on, in one transaction",
@@ -225,6 +225,8 @@ class DesiredLockOut:
     """The rights that were taken, or are to be given back."""
     confirmed: bool
     """Whether the ERP itself has said that it is so."""
+    read_back: dict[str, Any]
+    """What it said last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,20 @@ class UnmappedError(HybridErpError):
     remedy = "Add exactly one rule for it to config/mappings/ and replay the posting."
 
 
+class CutoverGivenUpError(HybridErpError):
+    """A step of a cutover or rollback cannot be done; whatever was frozen or locked out is released."""
+
+    code = "cutover-given-up"
+    remedy = "Nothing has moved. Mend what the message names, and start a new run."
+
+
+class SmokeTestFailedError(HybridErpError):
+    """The new owner owns the region, but its smoke test did not come back as it should. The region stays closed."""
+
+    code = "smoke-test-failed"
+    remedy = "Look at the new owner. Then clear this task, or open it anyway with `hybrid-erp cutover open`, and roll back if need be."
+
+
 class LoadRefusedError(HybridErpError):
     """A load cannot begin or go on as things are. Nothing was sent by the step that says so."""
 

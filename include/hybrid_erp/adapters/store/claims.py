@@ -42,7 +42,8 @@ _THERE_ALREADY: LiteralString = """
     AND d.erp <> %(erp)s AND d.state = 'posted'
 """
 # An earlier request may have reached another ERP: that one is asked first (C4). Phases: C7; a pinned entity and a period that stays with
-# the old owner are not touched by the region's phase. A freeze is a lease: while nothing is locked out, claims go on when it has ended. A candidate's copy goes once its share is open. Order and dependencies: C2, C5.
+# the old owner are not touched by the region's phase. A freeze is a lease: while nothing is locked out, claims go on when it has ended. A
+# smoke test's entries go alone after a switch. A candidate's copy goes once its share is open. Order and dependencies: C2, C5.
 _CLAIMABLE: LiteralString = f"""
           o.role = %(role)s
           AND o.state IN ('waiting', 'claimed', 'working', 'draft', 'partly_posted', 'in_doubt') AND o.due_at <= clock_timestamp()
@@ -78,11 +79,15 @@ DUE: LiteralString = f"""
     ORDER BY o.legal_entity, array_position(ARRAY['reference', 'project', 'billing', 'ledger'], o.kind)
 """
 
-# The insert repeats the epoch that was read under the lock: a second line. A copy is sent as the control booked it (ACCOUNTING B11).
+# The insert repeats the epoch that was read under the lock: a second line. A copy is sent as the control booked it (ACCOUNTING B11). What
+# stays with an ERP that its region leaves or has left, a pinned entity or an earlier period, goes by the run-off credential (PROTOCOL L2).
 CLAIM: LiteralString = f"""
     WITH due AS (
         SELECT o.posting_id, o.legal_entity, o.destination, o.accepted_on, o.priority, o.seq, o.lane, o.region, o.kind, o.period, o.role,
-               w.ownership_id, w.epoch, routed.erp AS owner, pin.erp IS NOT NULL AS pinned
+               w.ownership_id, w.epoch, routed.erp AS owner,
+               pin.erp IS NOT NULL OR booked.period < w.moving_from_period OR EXISTS (
+                   SELECT FROM ownership_period later WHERE later.ownership_id = w.ownership_id AND later.from_period > booked.period
+                   AND later.owner <> routed.erp) AS runs_off
         {_ROUTED}
         WHERE w.ownership_id = %(ownership_id)s AND o.legal_entity = %(legal_entity)s AND {_CLAIMABLE}
         ORDER BY o.priority, o.seq LIMIT %(limit)s
@@ -99,7 +104,7 @@ CLAIM: LiteralString = f"""
         INSERT INTO delivery AS d (accepted_on, posting_id, legal_entity, erp, role, seq, lane, state, maybe_there, mark_before,
                                    claim_token, claimed_by, lease_until, ownership_id, epoch, attempt)
         SELECT due.accepted_on, due.posting_id, due.legal_entity, %(erp)s,
-               CASE WHEN due.role = 'candidate' THEN 'candidate' WHEN due.pinned THEN 'run_off' ELSE 'control' END,
+               CASE WHEN due.role = 'candidate' THEN 'candidate' WHEN due.runs_off THEN 'run_off' ELSE 'control' END,
                due.seq, due.lane, 'claimed', true, false, %(token)s, %(worker)s, held.due_at, due.ownership_id, due.epoch, 1
         FROM due JOIN held USING (posting_id) JOIN ownership w ON w.ownership_id = due.ownership_id AND w.epoch = due.epoch
         ON CONFLICT (accepted_on, posting_id, legal_entity, erp) DO UPDATE

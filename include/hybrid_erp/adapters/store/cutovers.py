@@ -1,4 +1,4 @@
-"""Cutovers and rollbacks in the store. What moves a region is a function of the store, which locks, checks, and writes history and audit."""
+"""Cutovers and rollbacks in the store: functions of the store alone move a region; they lock, check, and write history and audit."""
 
 from __future__ import annotations
 

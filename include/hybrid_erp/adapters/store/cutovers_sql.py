@@ -20,6 +20,7 @@ APPROVALS: Final = """
 """
 LOCK_OUTS: Final = """
     SELECT erp, legal_entity, generation, desired, array_agg(kind ORDER BY kind) AS kinds, bool_and(read_back_at IS NOT NULL) AS confirmed,
+           coalesce((array_agg(read_back))[1], '{}') AS read_back,
            coalesce((SELECT jsonb_agg(DISTINCT each) FROM lock_out x, jsonb_array_elements(x.taken) AS each
                      WHERE x.erp = l.erp AND x.legal_entity = l.legal_entity AND x.generation = l.generation), '[]') AS taken
     FROM lock_out l

@@ -85,7 +85,8 @@ POSTED: LiteralString = """
                       AND p.from_period <= coalesce(to_char(g.accounting_on, 'YYYY-MM'), o.period,
                                                     to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM'))
                       ORDER BY from_period DESC LIMIT 1) owned ON owned.owner = %(erp)s AND owned.candidate IS NOT NULL
-        WHERE settled.role = 'control' AND o.kind <> 'reference' AND NOT g.elsewhere
+        WHERE settled.role <> 'candidate' AND o.kind <> 'reference' AND NOT g.elsewhere
+          AND NOT EXISTS (SELECT FROM pin WHERE pin.region = o.region AND pin.routing_key = o.routing_key)
           AND (w.candidate_share = 10000 OR share_place(coalesce(o.routing_key, o.posting_id::text)) < w.candidate_share)
           AND NOT EXISTS (SELECT FROM dual_run_contained c WHERE c.legal_entity = o.legal_entity AND c.candidate = owned.candidate
                           AND c.posting_id = o.posting_id)

@@ -1,0 +1,37 @@
+"""Release a region (PROTOCOL R), whatever happened before: what it does depends on the phase that it finds."""
+
+from __future__ import annotations
+
+from hybrid_erp.model.errors import SmokeTestFailedError
+from hybrid_erp.operations.cutover.move import Found, Move
+from hybrid_erp.operations.cutover.smoke_test import give_back_rights, open_new_owner
+
+
+def release(move: Move, *, reason: str, anyway: bool = False) -> Found:
+    """Before the switch: undo lock-out and freeze, in the order that is safe. After it: open the new owner, if its smoke test has passed.
+
+    `anyway`: a person opens the new owner although it has not.
+
+    Raises:
+        SmokeTestFailedError: It has not: the region stays closed.
+        OwnershipConflictError: A company is not known to be open again; the region stays closed, and the release is run again.
+        ErpUnavailableError, WrongSystemError: An ERP does not answer.
+    """
+    found = move.store.begin_release(move.cutover_id, reason=reason)
+    if found == "nothing":
+        return {"outcome": move.now.outcome}
+    now = move.now
+    if found == "releasing":
+        give_back_rights(move)
+        outcome = move.store.finish_release(move.cutover_id)
+        move.work.wake((now.old_owner, now.new_owner))
+        return {"outcome": outcome, "owner": now.old_owner}
+    canaries = move.work.canaries(now)
+    passed = bool(canaries) and all(canary.passed for canary in canaries)
+    if not passed and not anyway:
+        raise SmokeTestFailedError(f"Region {now.region} belongs to {now.new_owner} now, but its smoke test has not passed.")
+    open_new_owner(move)
+    smoke = {"passed": passed, "reason": reason, "entries": {each.legal_entity: list(each.native_ids) for each in canaries}}
+    outcome = move.store.open_after_switch(move.cutover_id, smoke_test=smoke)
+    move.work.wake((now.old_owner, now.new_owner))
+    return {"outcome": outcome, "owner": now.new_owner}
