@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -27,6 +27,7 @@ from hybrid_erp.model.claim import Claim, SettledPosted, Settlement
 from hybrid_erp.model.delivery import Capabilities, ErpIdentity, NativeDocument, Outcome, Submission
 from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.errors import RefusedEventError
+from hybrid_erp.model.lock_out import LockOutState, PostingRight
 from hybrid_erp.model.posting import Posting
 
 
@@ -209,6 +210,39 @@ class BooksReader(Protocol):
 
     def entries(self, native_ids: Sequence[str]) -> Sequence[Entry]:
         """These documents; what is gone is left out."""
+
+    def close(self) -> None:
+        """End the session."""
+
+
+class LockOut(Protocol):
+    """The lock-out of one company of one ERP, by the custodian's credential (PROTOCOL L). Used by one thread at a time.
+
+    Everything raises ErpUnavailableError when the ERP cannot be reached, WrongSystemError when another answers. A call that raised the
+    first may have taken effect, or may yet: only `state` says.
+    """
+
+    def state(self) -> LockOutState:
+        """Who may post now, read from what the ERP really grants, never from what was asked of it."""
+
+    def lock(self, rights: Collection[PostingRight], *, generation: int) -> None:
+        """Take these rights away, in one transaction that does nothing where the ERP has seen a higher generation.
+
+        Repeated, it changes nothing. It claims no success: what cannot be taken stays, and `state` shows it.
+
+        Raises:
+            OvertakenError: The ERP has seen a higher generation; nothing was changed.
+        """
+
+    def unlock(self, rights: Collection[PostingRight], *, generation: int) -> None:
+        """Give these rights back; otherwise as `lock`."""
+
+    def wait_until_quiet(self, *, seconds: float) -> None:
+        """Return once every transaction that had passed the ERP's check before `lock` has ended (PROTOCOL L3).
+
+        Raises:
+            NotQuietError: The time is up, and one may still be open.
+        """
 
     def close(self) -> None:
         """End the session."""

@@ -228,3 +228,17 @@ class ReconciliationNotPassedError(HybridErpError):
 
     code = "reconciliation-not-passed"
     remedy = "Open the report that the log names: each difference says what to do; then run `reconcile_<region>` again."
+
+
+class OvertakenError(HybridErpError):
+    """The ERP has seen a later lock-out, or its undo; this call came too late and changed nothing there."""
+
+    code = "overtaken"
+    remedy = "Nothing to undo: read who may post there now, and go on with the cutover or rollback that is under way."
+
+
+class NotQuietError(HybridErpError):
+    """A transaction that began before the lock-out may still be open in the ERP."""
+
+    code = "not-quiet"
+    remedy = "Have what is open there ended by whoever runs the ERP, then run the task again; the lock-out stands meanwhile."
