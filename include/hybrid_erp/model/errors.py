@@ -195,6 +195,13 @@ class CutoverGivenUpError(HybridErpError):
     remedy = "Nothing has moved. Mend what the message names, and start a new run."
 
 
+class NotAnApproverError(HybridErpError):
+    """Whoever answered is not named for this role in the region's plan."""
+
+    code = "not-an-approver"
+    remedy = "Have one of the named people answer; the question is asked again."
+
+
 class SmokeTestFailedError(HybridErpError):
     """The new owner owns the region, but its smoke test did not come back as it should. The region stays closed."""
 

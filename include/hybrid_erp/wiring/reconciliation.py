@@ -18,7 +18,7 @@ from hybrid_erp.adapters.store.observations_reading import PostgresComparison
 from hybrid_erp.adapters.store.reconciliation_facts import PostgresReconciliationFacts
 from hybrid_erp.adapters.store.reconciliations import PostgresReconciliations
 from hybrid_erp.model.errors import ConfigurationError, NotReconcilableError, ReconciliationNotPassedError
-from hybrid_erp.model.reconciliation import EntityResult
+from hybrid_erp.model.reconciliation import EntityResult, Verdict
 from hybrid_erp.operations.reconcile.entity import EntityReconciliation
 from hybrid_erp.operations.reconcile.follow import Follower
 from hybrid_erp.operations.reconcile.look import EntityTerms, Looker
@@ -116,17 +116,10 @@ def conclude_reconciliation(region: str, *, dag_id: str, run: str) -> dict[str, 
         ReconciliationNotPassedError: It did not pass; the log says why.
     """
     with store_connection("delivery") as connection:
-        results = PostgresReconciliations(connection)
-        if results.of_run(region, run) is None:
+        if PostgresReconciliations(connection).of_run(region, run) is None:
             log.info("%s: nothing was reconciled.", region)
             return {"verdict": "nothing to compare"}
-        reconciliation_id, _ = _of_run(results, region, run)
-        terms = results.terms(reconciliation_id)
-        assert terms is not None
-        found = results.finished(reconciliation_id)
-        verdict = verdict_of_region(terms["legal_entities"], found)
-        if set(found) >= set(terms["legal_entities"]):  # otherwise a legal entity may still be tried again
-            results.finish(reconciliation_id, verdict)
+    reconciliation_id, verdict = conclude(region, run=run)
     url = report_url(reconciliation_id)
     for reason in verdict.reasons:
         log.warning("%s", reason)
@@ -137,6 +130,20 @@ def conclude_reconciliation(region: str, *, dag_id: str, run: str) -> dict[str, 
         more = f" (and {len(verdict.reasons) - 3} more)" if len(verdict.reasons) > 3 else ""
         raise ReconciliationNotPassedError(f"{region}: {'; '.join(verdict.reasons[:3])}{more}. Report: {url}")
     return {"reconciliation": str(reconciliation_id), "verdict": "passed"}
+
+
+def conclude(region: str, *, run: str) -> tuple[UUID, Verdict]:
+    """Write the verdict on a region to the store, once every legal entity has its own."""
+    with store_connection("delivery") as connection:
+        results = PostgresReconciliations(connection)
+        reconciliation_id, _ = _of_run(results, region, run)
+        terms = results.terms(reconciliation_id)
+        assert terms is not None
+        found = results.finished(reconciliation_id)
+        verdict = verdict_of_region(terms["legal_entities"], found)
+        if set(found) >= set(terms["legal_entities"]):  # otherwise a legal entity may still be tried again
+            results.finish(reconciliation_id, verdict)
+    return reconciliation_id, verdict
 
 
 def _of_run(results: PostgresReconciliations, region: str, run: str) -> tuple[UUID, str]:

@@ -1,4 +1,4 @@
-"""Drain a region (PROTOCOL F2): what was begun at the old owner is finished there, and what people booked at the new one is brought over."""
+"""Drain a region (PROTOCOL F2): what was begun at the old owner is finished; what people booked at the new one is brought over."""
 
 from __future__ import annotations
 

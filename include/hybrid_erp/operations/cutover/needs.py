@@ -83,7 +83,7 @@ class Canary:
     @property
     def passed(self) -> bool:
         """Whether the new owner has booked both, and what it booked was as it should be."""
-        return all(state == "posted" for state in self.states)
+        return bool(self.states) and all(state == "posted" for state in self.states)
 
 
 class Work(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hybrid_erp.model.errors import SmokeTestFailedError
 from hybrid_erp.operations.cutover.move import Found, Move
-from hybrid_erp.operations.cutover.smoke_test import give_back_rights, open_new_owner
+from hybrid_erp.operations.cutover.smoke_test import entries, give_back_rights, has_passed, open_new_owner
 
 
 def release(move: Move, *, reason: str, anyway: bool = False) -> Found:
@@ -26,12 +26,11 @@ def release(move: Move, *, reason: str, anyway: bool = False) -> Found:
         outcome = move.store.finish_release(move.cutover_id)
         move.work.wake((now.old_owner, now.new_owner))
         return {"outcome": outcome, "owner": now.old_owner}
-    canaries = move.work.canaries(now)
-    passed = bool(canaries) and all(canary.passed for canary in canaries)
+    passed = has_passed(move)
     if not passed and not anyway:
         raise SmokeTestFailedError(f"Region {now.region} belongs to {now.new_owner} now, but its smoke test has not passed.")
     open_new_owner(move)
-    smoke = {"passed": passed, "reason": reason, "entries": {each.legal_entity: list(each.native_ids) for each in canaries}}
+    smoke = {"passed": passed, "reason": reason, "entries": entries(move)}
     outcome = move.store.open_after_switch(move.cutover_id, smoke_test=smoke)
     move.work.wake((now.old_owner, now.new_owner))
     return {"outcome": outcome, "owner": now.new_owner}

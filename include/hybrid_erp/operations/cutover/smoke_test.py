@@ -1,4 +1,4 @@
-"""The smoke test (ACCOUNTING D25): a balanced entry of the smallest amount goes into the new owner, is read back, and is reversed at once."""
+"""The smoke test (ACCOUNTING D25): a balanced entry of the smallest amount is booked by the new owner, read back, and reversed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hybrid_erp.model.cutover import Mode
 from hybrid_erp.model.delivery import Role
 from hybrid_erp.model.errors import SmokeTestFailedError
 from hybrid_erp.model.lock_out import is_open
-from hybrid_erp.model.ownership import Phase
+from hybrid_erp.model.ownership import Phase, PostingKind
 from hybrid_erp.operations.cutover.move import LOOK_SECONDS, Found, Move
 
 
@@ -23,21 +23,32 @@ def smoke_test(move: Move) -> Found:
     if now.phase is not Phase.SWITCHED or not now.active:
         raise SmokeTestFailedError(f"Region {now.region} is {now.phase}: there is no new owner to try.")
     opened = open_new_owner(move)
+    if PostingKind.LEDGER not in now.kinds:
+        return {"opened": opened, "sent": 0, "reason": "the ledger does not move, and nothing else can be tried without a fiscal document"}
     posting_ids = move.work.accept_canaries(now)
     move.store.send_canary(move.cutover_id, posting_ids)
     ends = move.clock() + move.plan.drain_seconds_max
-    while True:
+    while not has_passed(move):
         for legal_entity in now.legal_entities:
             move.work.deliver(now.new_owner, legal_entity, Role.CONTROL, seconds=move.plan.lease_seconds / 2)
         canaries = move.work.canaries(now)
-        if all(canary.passed for canary in canaries):
-            break
         refused = [canary.legal_entity for canary in canaries if "dead_lettered" in canary.states]
-        if refused or move.clock() > ends:
+        if refused or (move.clock() > ends and not has_passed(move)):
             told = "; ".join(f"{canary.legal_entity}: {', '.join(canary.states)}" for canary in canaries if not canary.passed)
             raise SmokeTestFailedError(f"{now.new_owner} has not booked the smoke test's entries: {told}.")
         move.wait(LOOK_SECONDS)
-    return {"opened": opened, "entries": {each.legal_entity: list(each.native_ids) for each in canaries}}
+    return {"opened": opened, "entries": entries(move)}
+
+
+def has_passed(move: Move) -> bool:
+    """Whether the new owner has booked every entry as it should; without a ledger that moves there is none."""
+    now = move.now
+    return PostingKind.LEDGER not in now.kinds or all(canary.passed for canary in move.work.canaries(now))
+
+
+def entries(move: Move) -> dict[str, list[str | None]]:
+    """The native ids of the entries at the new owner, by legal entity."""
+    return {each.legal_entity: list(each.native_ids) for each in move.work.canaries(move.now)}
 
 
 def open_new_owner(move: Move) -> list[str]:

@@ -29,7 +29,9 @@ def switch(move: Move) -> Found:
         mark = move.work.high_water(each.erp, each.legal_entity, from_period=now.from_period)
         unmoved = mark == each.read_back.get("high water")
         read_back = {**in_words(state), "high water": mark}
-        move.store.note_read_back(each.erp, each.legal_entity, each.generation, as_desired=locked and unmoved, quiet=False, read_back=read_back)
+        move.store.note_read_back(
+            each.erp, each.legal_entity, each.generation, as_desired=locked and unmoved, quiet=False, read_back=read_back
+        )
         if not locked:
             raise CutoverGivenUpError(f"{each.legal_entity} at {each.erp} is not locked out any more: {read_back['may post']} may post.")
         if not unmoved:

@@ -103,6 +103,30 @@ CREATE INDEX delivery_settle_position ON delivery USING brin (settle_position) W
 COMMENT ON COLUMN outbox.priority IS '-1: a smoke test''s entry; 0: live traffic; 1: the load of opening figures, which goes behind it.';
 """
 
+# After a switch the roles are exchanged, and the boundary of the load is the same: what came after it is copied, whichever way.
+COPIES_BOTH_WAYS = """
+CREATE OR REPLACE VIEW lacking_copy AS
+SELECT w.ownership_id, o.posting_id, o.legal_entity, owned.candidate, o.accepted_on, d.settle_position, o.region, o.kind, o.document_type,
+       coalesce(to_char(d.accounting_on, 'YYYY-MM'), o.period) AS period, o.routing_key, owned.candidate || '/' || o.lane AS lane
+FROM ownership w
+JOIN outbox o ON o.region = w.region AND o.kind = w.kind AND o.role = 'control' AND o.state = 'posted' AND o.kind <> 'reference'
+JOIN delivery d ON d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id AND d.legal_entity = o.legal_entity
+                AND d.state = 'posted' AND d.role = 'control'
+JOIN LATERAL (SELECT owner, candidate FROM ownership_period p WHERE p.ownership_id = w.ownership_id
+              AND p.from_period <= coalesce(to_char(d.accounting_on, 'YYYY-MM'), o.period,
+                                            to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM'))
+              ORDER BY from_period DESC LIMIT 1) owned ON owned.owner = d.erp AND owned.candidate IS NOT NULL
+JOIN dual_run_boundary b ON b.legal_entity = o.legal_entity AND d.settle_position > b.settle_position
+                         AND (b.candidate, b.control) IN ((owned.candidate, owned.owner), (owned.owner, owned.candidate))
+WHERE share_place(coalesce(o.routing_key, o.posting_id::text)) < w.candidate_share
+  AND NOT EXISTS (SELECT FROM dual_run_contained c WHERE c.legal_entity = o.legal_entity AND c.candidate = owned.candidate
+                  AND c.posting_id = o.posting_id)
+  AND NOT EXISTS (SELECT FROM delivery there WHERE there.accepted_on = o.accepted_on AND there.posting_id = o.posting_id
+                  AND there.legal_entity = o.legal_entity AND there.erp = owned.candidate AND there.state = 'posted')
+  AND NOT EXISTS (SELECT FROM outbox copy WHERE copy.posting_id = o.posting_id AND copy.legal_entity = o.legal_entity
+                  AND copy.destination = owned.candidate);
+"""
+
 # What every step asks first. The lock is the first statement of each function; a statement of a function sees what was committed before it.
 COMMON = """
 -- Which PostgreSQL this is, and on which line of its history (PROTOCOL W1.7).
@@ -711,5 +735,5 @@ GRANT EXECUTE ON FUNCTION request_cutover, store_evidence, record_approval, free
 
 def upgrade() -> None:
     """Make everything."""
-    for statements in (CUTOVERS, COMMON, ASKING, FREEZING, SWITCHING, RELEASING, RIGHTS):
+    for statements in (CUTOVERS, COPIES_BOTH_WAYS, COMMON, ASKING, FREEZING, SWITCHING, RELEASING, RIGHTS):
         op.get_bind().exec_driver_sql(statements.replace("%", "%%"))

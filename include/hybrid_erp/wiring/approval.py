@@ -1,0 +1,128 @@
+"""One person's yes in Airflow, written to our own store by the task that asked: from the answer itself, never from XCom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from airflow.providers.standard.exceptions import HITLRejectException, HITLTimeoutError
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import RetryDecision, RetryPolicy
+
+from hybrid_erp.adapters.store.cutovers import PostgresCutovers
+from hybrid_erp.model.cutover import ApproverRole, Cutover
+from hybrid_erp.model.errors import CutoverGivenUpError, NotAnApproverError
+from hybrid_erp.wiring.configuration import settings
+from hybrid_erp.wiring.delivery import store_connection
+
+ASKED_ON: Final = "evidence_hash"
+
+
+class ApprovalRetryPolicy(RetryPolicy):
+    """An answer of somebody who may not answer is asked for again. A no is a no, and silence is one too."""
+
+    def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Any = None) -> RetryDecision:
+        """What to do after a try has failed."""
+        if isinstance(exception, HITLRejectException | HITLTimeoutError | CutoverGivenUpError):
+            return RetryDecision.fail(reason=str(exception)[:500] or "rejected")
+        return RetryDecision.default()
+
+    def serialize(self) -> dict[str, Any]:
+        """It has no settings."""
+        return {}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> ApprovalRetryPolicy:
+        """It has no settings."""
+        return cls()
+
+
+class RecordedApproval(ApprovalOperator):
+    """Asks one role of a cutover for approval of its evidence (ACCOUNTING D24).
+
+    Marking the task a success records nothing, and the freeze refuses.
+    """
+
+    def __init__(self, *, region: str, role: str, legal_entity: str = "", **kwargs: Any) -> None:
+        super().__init__(subject=f"{role} {legal_entity}", body="", fail_on_reject=True, **kwargs)
+        self.region, self.role, self.legal_entity = region, ApproverRole(role), legal_entity
+
+    def execute(self, context: Any) -> Any:
+        """Ask, unless it is a dry run or this role has said yes to the same evidence."""
+        with store_connection("reader") as connection:
+            store = PostgresCutovers(connection, "")
+            found = store.of_run(self.region, context["dag_run"].run_id)
+            given = store.approvals(found.cutover_id) if found else ()
+        if found is None:
+            self.log.info("Would ask one of %s.", ", ".join(self.people))
+            return None
+        if found.ended_at is not None:
+            raise CutoverGivenUpError(f"This {found.direction} has ended: {found.outcome}.")
+        mine = [each for each in given if (each.role, each.legal_entity) == (self.role, self.legal_entity)]
+        if mine:
+            self.log.info("%s has approved this evidence at %s.", mine[0].approved_by, mine[0].answered_at)
+            return None
+        assert found.evidence_hash is not None
+        context["task_state_store"].set(ASKED_ON, found.evidence_hash)
+        self.subject = (
+            f"{found.mode.value} {found.direction.value} of {found.region}: {self.role.value.replace('_', ' ')} {self.legal_entity}".strip()
+        )
+        self.body = body_of(found, self.people)
+        return super().execute(context)
+
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
+        """Write the answer to our store; raises where whoever answered may not, and then the question is asked again.
+
+        Raises:
+            NotAnApproverError: The region's plan does not name this person for this role.
+            OwnershipConflictError: It is the one who asked for the run, or the evidence has changed since.
+        """
+        answer = super().execute_complete(context, event)
+        person: Mapping[str, Any] = event.get("responded_by_user") or {}
+        name = str(person.get("name") or "")
+        if event.get("timedout") or name not in self.people:
+            raise NotAnApproverError(f"{name or 'Nobody'} is not named as {self.role.value} {self.legal_entity}: {', '.join(self.people)}.")
+        with store_connection("cutover") as connection:
+            store = PostgresCutovers(connection, name)
+            found = store.of_run(self.region, context["dag_run"].run_id)
+            if found is None:
+                raise CutoverGivenUpError("Nothing was asked for in this run.")
+            store.approve(
+                found.cutover_id,
+                self.role,
+                self.legal_entity,
+                evidence_hash=str(context["task_state_store"].get(ASKED_ON)),
+                by=name,
+                by_id=str(person.get("id") or ""),
+                answered_at=event["responded_at"],
+            )
+        return answer
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Who may answer, by the region's plan."""
+        plan = settings().plan(self.region).cutover
+        assert plan is not None
+        approvers = plan.approvers
+        return approvers.migration_lead if self.role is ApproverRole.MIGRATION_LEAD else approvers.controllers[self.legal_entity]
+
+
+def body_of(found: Cutover, people: tuple[str, ...]) -> str:
+    """What a person reads before the answer, in Markdown: the request, every check, and the hash of both."""
+    evidence = found.evidence or {}
+    lines = [
+        f"**{found.old_owner} → {found.new_owner}**, {', '.join(found.kinds)} of {', '.join(found.legal_entities)}, "
+        f"from accounting period **{found.from_period}** on.",
+        f"Asked for by **{found.requested_by}**: {found.reason} ({found.ticket}). Who asked cannot approve. Asked: {', '.join(people)}.",
+        "",
+        "| | Check | Found |",
+        "|---|---|---|",
+        *(f"| {each['verdict']} | {each['name'].replace('_', ' ')} | {_cell(each['found'])} |" for each in evidence.get("checks", ())),
+        "",
+        f"Evidence `{found.evidence_hash}`, configuration `{found.configuration[:16]}`, package {found.package}. Silence is a no.",
+    ]
+    return "\n".join(lines)
+
+
+def _cell(text: Any) -> str:
+    return str(text).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")[:400]
