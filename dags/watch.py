@@ -3,6 +3,7 @@
 * `keep_store` seals the audit trail, makes the next months' partitions and returns the number of dead letters.
 * `tell_outages` says which companies do not answer, since when, and when they are asked again; for each it returns the seconds.
 * `look_again` asks the ERPs for dead letters whose request may have arrived all the same; what is found goes back to its delivery.
+* `tell_hypercare` says of each region in hypercare what is open before its way back may be closed.
 * `sweep_drafts` deletes drafts that arrived after their posting was settled: they would block the close of their period. A draft
   that bears our mark and whose posting the store does not know is told in its log, and a person decides.
 
@@ -18,6 +19,15 @@ from datetime import timedelta
 
 import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, task
+
+WATCH_MOVES = """Watch regions that are cut over, every minute.
+
+A freeze whose run is gone has ended by itself; this undoes what was locked out, and opens the owner again. A release that an ERP
+had kept from its end goes on. Every lock-out that should stand is read back.
+
+**Red**: somebody may post in an ERP that its region has left. The log says who and where. Take the right away; what was posted is
+captured; reconcile the region.
+"""
 
 with DAG(
     dag_id="watch",
@@ -57,7 +67,34 @@ with DAG(
 
         return sweep_drafts_everywhere()
 
+    @task(retries=3, retry_delay=timedelta(seconds=10))
+    def tell_hypercare() -> dict[str, int]:
+        """Say what keeps each region in hypercare."""
+        from hybrid_erp.wiring.moves import tell_hypercare
+
+        return tell_hypercare()
+
     keep_store()
     tell_outages()
     look_again()
     sweep_drafts()
+    tell_hypercare()
+
+with DAG(
+    dag_id="watch_moves",
+    schedule=CronTriggerTimetable("* * * * *", timezone="UTC"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    doc_md=WATCH_MOVES,
+    tags=["hybrid-erp", "watch"],
+) as moves:
+
+    @task(retries=1, retry_delay=timedelta(seconds=10))
+    def watch_moves() -> dict[str, int]:
+        """End orphaned freezes; read lock-outs back."""
+        from hybrid_erp.wiring.moves import watch_moves
+
+        return watch_moves()
+
+    watch_moves()

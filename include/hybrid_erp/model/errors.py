@@ -202,6 +202,13 @@ class NotAnApproverError(HybridErpError):
     remedy = "Have one of the named people answer; the question is asked again."
 
 
+class LockOutUndoneError(HybridErpError):
+    """Somebody may post in an ERP that its region has left."""
+
+    code = "lock-out-undone"
+    remedy = "Find out who gave the right and take it away again. What was posted meanwhile is captured; reconcile the region."
+
+
 class SmokeTestFailedError(HybridErpError):
     """The new owner owns the region, but its smoke test did not come back as it should. The region stays closed."""
 

@@ -94,7 +94,7 @@ def take_step(region: str, step: str, *, run: str, by: str) -> dict[str, Any]:
         log.info("Would: %s.", wanted.words)
         return {"dry run": wanted.words}
     require_same_versions(found)
-    with _move(found, by) as move, _frozen(move, found, wanted):
+    with move_of(found, by) as move, _frozen(move, found, wanted):
         return _recorded(move, wanted, lambda: STEPS[wanted](move))
 
 
@@ -108,7 +108,7 @@ def release_cutover(region: str, *, run: str, by: str) -> dict[str, Any]:
     if found is None:
         log.info("Nothing was begun: there is nothing to release.")
         return {}
-    with _move(found, by) as move:
+    with move_of(found, by) as move:
         return _recorded(move, Step.RELEASE, lambda: release(move, reason="the run has ended"))
 
 
@@ -155,18 +155,19 @@ def require_same_versions(found: Cutover) -> None:
             raise CutoverGivenUpError(f"The {what} is not the one that was approved: {approved} then, {present} now.")
 
 
-@contextmanager
-def _move(found: Cutover, by: str) -> Iterator[Move]:
+def closers_of(erp: str, legal_entity: str) -> frozenset[str]:
+    """The native logins of people who may post on at an ERP while it is locked out."""
     configured = settings()
-    region = configured.regions[found.region]
-    plan = _plan(found.region)
+    region = configured.regions[configured.region_of[legal_entity]]
+    named = region.plan.cutover.closers.get(legal_entity) if region.plan and region.plan.cutover else None
+    return frozenset() if named is None else (named.legacy if erp == region.legacy else named.cloud)
 
-    def closers(erp: str, legal_entity: str) -> frozenset[str]:
-        named = plan.closers.get(legal_entity)
-        return frozenset() if named is None else (named.legacy if erp == region.legacy else named.cloud)
 
+@contextmanager
+def move_of(found: Cutover, by: str) -> Iterator[Move]:
+    """A cutover with all that its steps need."""
     with store_connection("cutover") as connection:
-        yield Move(found.cutover_id, PostgresCutovers(connection, by), CutoverWork(), plan, closers, log.info)
+        yield Move(found.cutover_id, PostgresCutovers(connection, by), CutoverWork(), _plan(found.region), closers_of, log.info)
 
 
 @contextmanager
