@@ -77,7 +77,7 @@ def run_on_two_erps(site: Site, client: FacadeClient, story: Story, loading: str
     answers = client.post_events([*_fresh(story), _late_entry()]).json()["answers"]
     if refused := [answer for answer in answers if answer["verdict"] != "accepted"]:
         seen.findings.append(f"{len(refused)} events of the second act were not accepted: {refused[0]}")
-    _wait_until_done(site, progress)
+    wait_until_done(site, progress)
     seen.dead_letters = _states(site)["dead_lettered"]
     progress("reconciling: everything that is wrong must be found")
     seen.first = _reconcile(client, progress, passes=False)
@@ -86,11 +86,11 @@ def run_on_two_erps(site: Site, client: FacadeClient, story: Story, loading: str
     tryton.reopen_period(CLOSED_ON)
     client.run("shadow_tryton-emea", {}, progress)  # reads what was flagged once more
     client.run("replay_dead_letters", {"region": REGION, "reason": "mapping and period mended", "dry_run": False}, progress)
-    _wait_until_done(site, progress)
+    wait_until_done(site, progress)
     progress("reconciling again")
     seen.second = _reconcile(client, progress, passes=True)
     progress("asking both ERPs for their trial balances")
-    _compare_books(seen, read_books(site, load_settings(site.config)), settings)
+    compare_books(seen, read_books(site, load_settings(site.config)), settings)
     _judge(seen)
     seen.seconds = time.monotonic() - began_at
     return seen
@@ -148,7 +148,7 @@ def _states(site: Site) -> Counter[str]:
         return Counter({str(state): int(str(count)) for state, count in connection.execute(COPIES, (REGION,)).fetchall()})
 
 
-def _wait_until_done(site: Site, progress: Progress) -> None:
+def wait_until_done(site: Site, progress: Progress) -> None:
     """Until everything of the region is posted, or waits for a person."""
     began_at = told_at = time.monotonic()
     while set(states := _states(site)) - DONE:
@@ -160,7 +160,7 @@ def _wait_until_done(site: Site, progress: Progress) -> None:
         time.sleep(0.25)
 
 
-def _compare_books(seen: DualRun, books: list[Books], settings: Settings) -> None:
+def compare_books(seen: DualRun, books: list[Books], settings: Settings) -> None:
     region = settings.regions[REGION]
     for each in books:
         if each.legal_entity in region.legal_entities:

@@ -17,6 +17,8 @@ from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE
 from hybrid_erp.model.money import ZERO
 from hybrid_erp.settings import Settings
 from sandbox.demo.books import Books
+from sandbox.demo.cutover import Cutovers
+from sandbox.demo.cutover_report import cutover_figures, show_cutovers
 from sandbox.demo.dual_run import DualRun, differences_of
 from sandbox.demo.events import Story
 
@@ -119,7 +121,7 @@ def _compare_refusals(seen: Demonstration, verdict: Verdict) -> None:
         verdict.findings.append(f"{dead} dead letters, should be {closed}: {reasons}")
 
 
-def show(seen: Demonstration, verdict: Verdict, dual_run: DualRun, seconds: float) -> None:
+def show(seen: Demonstration, verdict: Verdict, dual_run: DualRun, cutovers: Cutovers, seconds: float) -> None:
     """Print it for a person, write it for a program."""
     console = Console(width=max(Console().width, 132))
     console.print()
@@ -138,11 +140,13 @@ def show(seen: Demonstration, verdict: Verdict, dual_run: DualRun, seconds: floa
             f"[green]Right:[/green] {keys} documents, each exactly once and only in the ERP that owns it; every trial balance to the cent."
         )
     _show_dual_run(console, dual_run)
+    show_cutovers(console, cutovers)
     console.print(
         f"Settled {seen.settled_seconds:.0f} s after the last event and the mended line; {seconds:.0f} s in all. {RESULT} has the figures."
     )
     RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(_figures(seen, verdict, seconds) | {"dual_run": _dual_run_figures(dual_run)}, indent=1, default=str))
+    figures = _figures(seen, verdict, seconds) | {"dual_run": _dual_run_figures(dual_run), "cutovers": cutover_figures(cutovers)}
+    RESULT.write_text(json.dumps(figures, indent=1, default=str))
 
 
 def _show_events(console: Console, seen: Demonstration) -> None:

@@ -12,6 +12,7 @@ import psycopg
 
 from hybrid_erp.settings import Settings, load_settings
 from sandbox.demo.books import read_books
+from sandbox.demo.cutover import move_region
 from sandbox.demo.dual_run import REGION, begin_load, run_on_two_erps
 from sandbox.demo.events import Event, Story, the_story
 from sandbox.demo.facade import FacadeClient
@@ -66,9 +67,10 @@ def tell(progress: Progress) -> int:
         )
         verdict = judge(demonstration, settings)
         dual_run = run_on_two_erps(site, client, story, loading, progress)
+        cutovers = move_region(site, client, progress)
         progress("stopping everything")
-    show(demonstration, verdict, dual_run, time.monotonic() - began_at)
-    return 0 if verdict.passed and not dual_run.findings else 1
+    show(demonstration, verdict, dual_run, cutovers, time.monotonic() - began_at)
+    return 0 if verdict.passed and not dual_run.findings and not cutovers.findings else 1
 
 
 def _send(site: Site, client: FacadeClient, story: Story, progress: Progress) -> list[dict[str, Any]]:

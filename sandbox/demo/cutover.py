@@ -1,0 +1,208 @@
+"""The third act: EMEA is rehearsed, cut over while postings flow, rolled back, and cut over again; both ERPs are asked at each point.
+
+A bookkeeper posts natively into both ERPs all the time. What an ERP takes has to be in both in the end; what it refuses, it refuses to the
+bookkeeper's face.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import psycopg
+import requests
+
+from hybrid_erp.settings import Settings, load_settings
+from sandbox.demo.books import read_books
+from sandbox.demo.dual_run import REGION, DualRun, compare_books, wait_until_done
+from sandbox.demo.facade import FacadeClient
+from sandbox.demo.people import LedgerSmbBookkeeper, TrytonPerson
+from sandbox.site import Site
+from sandbox.store_setup import DATABASE
+
+#: Who answers for which task; the lead has asked, and so cannot.
+ANSWERS: Final = {"approve_migration_lead": "deputy", "approve_DE01": "controller", "approve_UK01": "controller-uk"}
+#: Airflow loses an answer that comes within a moment of the question.
+SETTLING_SECONDS: Final = 3.0
+PATIENCE_SECONDS: Final = 240.0
+STEPS: Final = """
+    SELECT c.direction, c.mode, s.step, round(extract(epoch FROM s.began_at - c.requested_at)::numeric, 1) AS after_seconds,
+           round(extract(epoch FROM s.ended_at - s.began_at)::numeric, 2) AS seconds, s.outcome, c.outcome
+    FROM cutover_step s JOIN cutover c USING (cutover_id) ORDER BY c.requested_at, s.step_id
+"""
+WINDOWS: Final = """
+    SELECT direction, mode, round(extract(epoch FROM ended_at - frozen_at)::numeric, 1) FROM cutover WHERE frozen_at IS NOT NULL
+    ORDER BY requested_at
+"""
+
+Progress = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Cutovers:
+    """What was seen of the third act."""
+
+    steps: list[tuple[Any, ...]] = field(default_factory=list)
+    windows: list[tuple[str, str, Decimal]] = field(default_factory=list)
+    """Of each run: how long the region was frozen, in seconds."""
+    owners: list[tuple[str, str]] = field(default_factory=list)
+    """After each run: what had happened, and who owns the present period by the facade's word."""
+    sent: int = 0
+    refused: int = 0
+    native: Counter[str] = field(default_factory=Counter)
+    """By ERP: entries that its screens took; `refused by <ERP>`: those that they refused."""
+    seconds: float = 0.0
+    findings: list[str] = field(default_factory=list)
+
+
+def move_region(site: Site, client: FacadeClient, progress: Progress) -> Cutovers:
+    """Rehearse, cut over, roll back, cut over again, with live traffic; ask both ERPs after each."""
+    began_at, seen = time.monotonic(), Cutovers()
+    settings = load_settings(site.config)
+    period = f"{datetime.now(UTC):%Y-%m}"
+    people = {login: FacadeClient(site, login) for login in (*ANSWERS.values(), "lead")}
+    with _traffic(site, settings, client, seen):
+        for dag, mode, told in (
+            ("cutover", "rehearsal", "rehearsed"),
+            ("cutover", "live", "cut over"),
+            ("rollback", "live", "rolled back"),
+            ("cutover", "live", "cut over again"),
+        ):
+            conf = {"mode": mode, "from_period": period, "reason": "demonstration", "ticket": "CHG-1"}
+            progress(f"{REGION.upper()} is to be {told}: {dag}_{REGION}, {mode}; the lead tries to approve it alone")
+            _run(people, f"{dag}_{REGION}", conf, progress, seen)
+            owner = _owner(client, period)
+            seen.owners.append((told, owner))
+            progress(f"{REGION.upper()} is {told}: {owner} owns {period}")
+    progress("the traffic has ended: waiting for what is on its way, then asking both ERPs")
+    _shadow(client, settings, progress)
+    wait_until_done(site, progress)
+    _ask_both(site, settings, seen)
+    _read_store(site, seen)
+    _judge(seen, settings)
+    seen.seconds = time.monotonic() - began_at
+    return seen
+
+
+def _run(people: dict[str, FacadeClient], dag_id: str, conf: dict[str, Any], progress: Progress, seen: Cutovers) -> None:
+    lead = people["lead"]
+    run = lead.begin(dag_id, conf)
+    _answer(lead, dag_id, run, "approve_migration_lead")
+    for task_id, login in ANSWERS.items():
+        _answer(people[login], dag_id, run, task_id, refused_before=task_id == "approve_migration_lead")
+    lead.end(dag_id, run, progress, timeout=PATIENCE_SECONDS)
+
+
+def _answer(person: FacadeClient, dag_id: str, run: str, task_id: str, *, refused_before: bool = False) -> None:
+    """Say yes once the question is asked; where somebody else's answer was refused before, once it is asked again."""
+    path = f"/dags/{dag_id}/dagRuns/{run}/taskInstances/{task_id}"
+    ends = time.monotonic() + PATIENCE_SECONDS
+    asked_at: float | None = None
+    while True:
+        instance = person.airflow("GET", path)
+        tries = 2 if refused_before else 1
+        if instance["state"] == "awaiting_input" and instance["try_number"] >= tries:
+            asked_at = asked_at or time.monotonic()
+            if time.monotonic() - asked_at >= SETTLING_SECONDS:
+                break
+        elif instance["state"] in ("failed", "upstream_failed", "skipped"):
+            raise RuntimeError(f"{task_id} of {dag_id} is {instance['state']}; look at the log of `preflight` in that run")
+        if time.monotonic() > ends:
+            raise TimeoutError(f"{task_id} of {dag_id} does not ask: it is {instance['state']}, try {instance['try_number']}")
+        time.sleep(0.3)
+    person.airflow("PATCH", f"{path}/-1/hitlDetails", json={"chosen_options": ["Approve"], "params_input": {}})
+
+
+@contextmanager
+def _traffic(site: Site, settings: Settings, client: FacadeClient, seen: Cutovers) -> Iterator[None]:
+    """Postings through the facade and native entries at both ERPs' screens, once a second, until the block ends."""
+    ended = threading.Event()
+    today = datetime.now(UTC).date()
+    ledgersmb, tryton = LedgerSmbBookkeeper(site, settings, "DE01"), TrytonPerson(site, settings, "DE01")
+
+    def post() -> None:
+        number = 0
+        while not ended.wait(1.0):
+            number += 1
+            events = [_entry(entity, number, today) for entity in settings.regions[REGION].legal_entities]
+            try:
+                answers = client.post_events(events).json()["answers"]
+            except (requests.RequestException, KeyError, ValueError) as error:
+                seen.findings.append(f"the facade did not take a posting: {error}")
+                continue
+            seen.sent += len(events)
+            seen.refused += sum(answer["verdict"] != "accepted" for answer in answers)
+
+    def enter(erp: str, person: Any) -> None:
+        number = 0
+        while not ended.wait(1.0):
+            number += 1
+            try:
+                amount = Decimal(number) / 100 + 3
+                person.enter(today, f"Typed in, {erp} {number}", {"6100": amount, "1000": -amount})
+            except (psycopg.Error, RuntimeError, requests.RequestException):
+                seen.native[f"refused by {erp}"] += 1
+            else:
+                seen.native[erp] += 1
+
+    region = settings.regions[REGION]
+    threads = [
+        threading.Thread(target=post),
+        threading.Thread(target=enter, args=(region.legacy, ledgersmb)),
+        threading.Thread(target=enter, args=(region.cloud, tryton)),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+
+
+def _entry(legal_entity: str, number: int, on: date) -> dict[str, Any]:
+    amount = str(Decimal(number) / 100 + 7)
+    currency = {"DE01": "EUR", "UK01": "GBP"}[legal_entity]
+    lines = [{"account": "5200", "debit": amount}, {"account": "2300", "credit": amount}]
+    name = f"LIVE-{legal_entity}-{number}"
+    data = {"number": name, "legal_entity": legal_entity, "accounting_date": on.isoformat(), "currency": currency, "lines": lines}
+    return {"specversion": "1.0", "id": name.lower(), "source": "erp-desk", "type": "hybrid-erp.journal_entry.v1", "data": data}
+
+
+def _owner(client: FacadeClient, period: str) -> str:
+    rows = [row for row in client.get("/v1/ownership").json()["ownership"] if row["region"] == REGION and row["kind"] == "ledger"]
+    return str(max((row for row in rows if row["from_period"] <= period), key=lambda row: row["from_period"])["owner"])
+
+
+def _shadow(client: FacadeClient, settings: Settings, progress: Progress) -> None:
+    """Capture what was posted natively until the end."""
+    client.run(f"shadow_{settings.regions[REGION].cloud}", {}, progress)
+
+
+def _ask_both(site: Site, settings: Settings, seen: Cutovers) -> None:
+    books = DualRun()
+    compare_books(books, read_books(site, load_settings(site.config), settings.regions[REGION].legal_entities), settings)
+    seen.findings += books.findings
+
+
+def _read_store(site: Site, seen: Cutovers) -> None:
+    with psycopg.connect(site.cluster.dsn(DATABASE)) as connection:
+        seen.steps = connection.execute(STEPS).fetchall()
+        seen.windows = [(str(row[0]), str(row[1]), Decimal(str(row[2]))) for row in connection.execute(WINDOWS).fetchall()]
+
+
+def _judge(seen: Cutovers, settings: Settings) -> None:
+    region = settings.regions[REGION]
+    wanted = [("rehearsed", region.legacy), ("cut over", region.cloud), ("rolled back", region.legacy), ("cut over again", region.cloud)]
+    if seen.owners != wanted:
+        seen.findings.append(f"the owners were {seen.owners}, should be {wanted}")
+    if seen.refused:
+        seen.findings.append(f"{seen.refused} of {seen.sent} postings were refused")
