@@ -35,7 +35,7 @@ def epochs(store: Store) -> set[int]:
     return {row["epoch"] for row in store.sql("SELECT epoch FROM ownership WHERE region = 'emea' AND kind <> 'reference'")}
 
 
-def owner(store: Store, period: str, kind: str = "ledger") -> tuple[str, str]:
+def owner(store: Store, period: str, kind: str = "ledger") -> tuple[str, str | None]:
     (row,) = store.sql(
         """SELECT owner, candidate FROM ownership_period JOIN ownership USING (ownership_id)
            WHERE region = 'emea' AND kind = %s AND from_period <= %s ORDER BY from_period DESC LIMIT 1""", kind, period,

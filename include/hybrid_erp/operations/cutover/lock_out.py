@@ -56,6 +56,7 @@ def take_rights(move: Move, erp: str, legal_entity: str, company: LockOut) -> in
 
 
 def _confirmed(move: Move, erp: str, legal_entity: str, company: LockOut, ends: float) -> dict[str, Any]:
+    told: dict[str, Any] = {}
     for _ in range(TRIES):
         company.wait_until_quiet(seconds=max(1.0, ends - move.clock()))
         state, generation = company.state(), move.now.generation
