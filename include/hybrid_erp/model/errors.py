@@ -214,3 +214,10 @@ class ReconciliationNotPassedError(HybridErpError):
 
     code = "reconciliation-not-passed"
     remedy = "Open the report that the log names: each difference says what to do; then run `reconcile_<region>` again."
+
+
+class CutoverRefusedError(HybridErpError):
+    """A cutover or rollback was asked for in a way that cannot be done. Nothing was changed, and no ERP was asked."""
+
+    code = "cutover-refused"
+    remedy = "Correct the named field of the run's form, or what the message names, and trigger the run again."
