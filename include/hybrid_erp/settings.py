@@ -61,6 +61,9 @@ class ErpSettings(_Settings):
     period_run_journals: dict[str, Identifier] = Field(
         default_factory=dict, description="Journals of this ERP that a periodic run posts in: code to the run's name in the region's plan."
     )
+    quieted: dict[str, Annotated[str, Field(min_length=3, max_length=200)]] = Field(
+        default_factory=dict, description="What could print, send, dun or collect a copy here, and the native means by which it does not."
+    )
     document_link: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = Field(
         default=None, description="Where people find a document: with {database}, {company}, and {type} and {id} of its native id."
     )

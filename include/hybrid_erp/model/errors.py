@@ -256,3 +256,10 @@ class NotQuietError(HybridErpError):
 
     code = "not-quiet"
     remedy = "Have what is open there ended by whoever runs the ERP, then run the task again; the lock-out stands meanwhile."
+
+
+class CutoverRefusedError(HybridErpError):
+    """A cutover or rollback was asked for in a way that cannot be done. Nothing was changed, and no ERP was asked."""
+
+    code = "cutover-refused"
+    remedy = "Correct the named field of the run's form, or what the message names, and trigger the run again."

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
@@ -11,6 +12,7 @@ import psycopg
 from hybrid_erp.model.delivery import ErpIdentity, Role
 from hybrid_erp.model.errors import ConfigurationError
 from hybrid_erp.model.mapping import Mapping as AccountMapping
+from hybrid_erp.model.preflight import Quietness
 from hybrid_erp.ports import BooksReader, ErpConnector
 from hybrid_erp.settings import CompanySettings, ErpSettings, Settings
 from hybrid_erp.wiring.configuration import config_folder
@@ -30,19 +32,32 @@ class Company:
     legal_entity: str
     mapping: AccountMapping
     expected: ErpIdentity
+    only: Role | None = None
+    """Whatever is done is done with the credential of this role; None: each thing with its own."""
 
     def connection_id(self, role: Role) -> str:
         """The Airflow Connection of the credential for a role."""
-        return self.settings.connection if role is Role.CONTROL else f"{self.settings.connection}_{role}"
+        used = self.only or role
+        return self.settings.connection if used is Role.CONTROL else f"{self.settings.connection}_{used}"
 
 
-def connector(settings: Settings, erp: str, legal_entity: str) -> ErpConnector:
-    """The connector of one company of one ERP. Opens nothing yet: the first call does.
+def connector(settings: Settings, erp: str, legal_entity: str, *, only: Role | None = None) -> ErpConnector:
+    """The connector of one company of one ERP. Opens nothing yet: the first call does. `only` makes it ask with one credential.
 
     Raises:
         ConfigurationError: No dialect of this name.
     """
-    return _speaking(DIALECTS, settings, erp)(_company(settings, erp, legal_entity))
+    return _speaking(DIALECTS, settings, erp)(replace(_company(settings, erp, legal_entity), only=only))
+
+
+def quietness(settings: Settings, erp: str, legal_entity: str) -> Quietness:
+    """What one company of one ERP says of how loud a copy could be, asked with the credential that copies are sent with.
+
+    Raises:
+        ConfigurationError: No dialect of this name, or its pack does not say.
+        ErpUnavailableError, WrongSystemError: It cannot be asked.
+    """
+    return _speaking(QUIETNESS, settings, erp)(_company(settings, erp, legal_entity))
 
 
 def books_reader(settings: Settings, erp: str, legal_entity: str) -> BooksReader:
@@ -127,5 +142,22 @@ def _tryton_books(company: Company) -> BooksReader:
     )
 
 
+def _sql_quietness(company: Company) -> Quietness:
+    from hybrid_erp.adapters.erps.sql_pack import load_pack
+    from hybrid_erp.adapters.erps.sql_quietness import quietness
+
+    pack = load_pack(config_folder() / "packs" / str(company.erp.pack))
+    return quietness(lambda: psycopg.connect(**conninfo(company.connection_id(Role.CANDIDATE)), autocommit=True), pack, company.expected)
+
+
+def _tryton_quietness(company: Company) -> Quietness:
+    from hybrid_erp.adapters.erps.tryton.quietness import quietness
+    from hybrid_erp.adapters.erps.tryton.session import TrytonSession
+
+    with closing(TrytonSession(_endpoint(company, Role.CANDIDATE), company.expected)) as session:
+        return quietness(session)
+
+
 DIALECTS: dict[str, Callable[[Company], ErpConnector]] = {"sql": _sql, "tryton": _tryton}
 BOOKS: dict[str, Callable[[Company], BooksReader]] = {"sql": _sql_books, "tryton": _tryton_books}
+QUIETNESS: dict[str, Callable[[Company], Quietness]] = {"sql": _sql_quietness, "tryton": _tryton_quietness}

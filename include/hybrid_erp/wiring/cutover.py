@@ -27,6 +27,7 @@ from hybrid_erp.operations.cutover.verify import verify
 from hybrid_erp.operations.preflight.run import evidence_hash, evidence_of
 from hybrid_erp.settings import Settings
 from hybrid_erp.wiring.configuration import settings
+from hybrid_erp.wiring.connectors import lock_out as lock_out_of
 from hybrid_erp.wiring.cutover_request import cutover_request
 from hybrid_erp.wiring.cutover_work import CutoverWork
 from hybrid_erp.wiring.delivery import store_connection
@@ -56,13 +57,13 @@ def begin_cutover(region: str, direction: str, conf: Mapping[str, Any], *, run: 
         CutoverRefusedError: The request does not fit, or a check failed; nothing was changed.
         OwnershipConflictError: Another cutover of the region has not ended.
     """
-    asked = cutover_request(region, Direction(direction), conf, run=run, requested_by=requested_by)
+    asked = cutover_request(settings(), region, Direction(direction), conf, run=run, requested_by=requested_by)
     found = _known(region, run)
     if found is not None and found.frozen_at is not None:
         log.info("This %s has begun at %s; its evidence stays.", found.direction, found.frozen_at)
         return {"cutover": str(found.cutover_id), "evidence": str(found.evidence_hash)}
     versions = versions_of(settings(), asked.old_owner, asked.new_owner)
-    results = preflight(asked, versions)
+    results = preflight(asked, versions, lock_out_of=lock_out_of)
     _tell(asked, results)
     failed = [each for each in results if each.verdict is Verdict.FAIL]
     if asked.mode is Mode.DRY_RUN:

@@ -9,11 +9,15 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hybrid_erp.model.delivery import Role
 from hybrid_erp.settings import Settings
 
+if TYPE_CHECKING:
+    from hybrid_erp.wiring.airflow_api import AirflowApi
+
+_PAGE: Final = 50
 REMEDY: Final = "Run `hybrid-erp pools > pools.json` and `airflow pools import pools.json`."
 #: Any of these says that Airflow's own settings are here.
 _AIRFLOW_VARIABLES: Final = ("AIRFLOW_HOME", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
@@ -69,3 +73,13 @@ def pools_of_airflow() -> dict[str, Pool]:
     airflow: Any = get_current_api_client()
     found = airflow.get_pools()
     return {name: Pool(slots, include_deferred) for name, slots, _, include_deferred, *_ in found}
+
+
+def pools_by_api(airflow: AirflowApi) -> dict[str, Pool]:
+    """The pools by Airflow's REST API, as a task may read them; raises what a call raises."""
+    found: dict[str, Pool] = {}
+    while True:
+        page = airflow.call("GET", f"/api/v2/pools?limit={_PAGE}&offset={len(found)}")
+        found |= {each["name"]: Pool(each["slots"], each["include_deferred"]) for each in page["pools"]}
+        if len(page["pools"]) < _PAGE:
+            return found

@@ -88,6 +88,13 @@ _BOOKS_PARAMETERS: Final = {
 }
 
 
+class Quiet(_PackModel):
+    """Why a copy in this ERP is not printed, sent, dunned or collected, and what could undo that."""
+
+    because: str = Field(min_length=10, description="For the approvers of a cutover: the native means, and what cannot be asked.")
+    loud: Statement = Field(description="What would make a copy loud: columns name, what. No row: nothing would.")
+
+
 class SqlPack(_PackModel):
     """The descriptor `pack.yaml`, with the text of the functions that it names."""
 
@@ -104,6 +111,7 @@ class SqlPack(_PackModel):
     failures: dict[SqlState, FailureClass] = Field(default_factory=dict)
     raised_by: dict[str, FailureClass] = Field(default_factory=dict)
     books: Books | None = Field(default=None, description="Needed where a region leaves or joins the ERP.")
+    quiet: Quiet | None = Field(default=None, description="Needed where the ERP receives copies.")
     _function_text: str = PrivateAttr(default="")
     _books_text: str = PrivateAttr(default="")
 

@@ -1,0 +1,1 @@
+"""What is asked before a region moves: one question a module."""
