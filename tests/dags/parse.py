@@ -26,7 +26,17 @@ def parsed(folder: Path) -> dict[str, Any]:
                 "catchup": dag.catchup,
                 "max_active_runs": dag.max_active_runs,
                 "params": sorted(dag.params),
-                "tasks": {task.task_id: {"doc_md": task.doc_md, "retries": task.retries, "pool": task.pool} for task in dag.tasks},
+                "tasks": {
+                    task.task_id: {
+                        "doc_md": task.doc_md,
+                        "retries": task.retries,
+                        "pool": task.pool,
+                        "after": sorted(task.upstream_task_ids),
+                        "teardown": task.is_teardown,
+                        "fails_the_run": task.on_failure_fail_dagrun,
+                    }
+                    for task in dag.tasks
+                },
             }
             for name, dag in bag.dags.items()
         },

@@ -14,7 +14,8 @@ def freeze(move: Move) -> Found:
         OwnershipConflictError: The region is not in the phase, or lacks an approval; nothing was changed.
         ErpUnavailableError, WrongSystemError: The new owner's custodian does not answer; run again, or release.
     """
-    if move.past(Phase.DRAINED):
+    before = move.now
+    if (before.active or before.ended_at is not None) and move.past(Phase.DRAINED):
         return {"phase": "reached before"}
     move.store.freeze(move.cutover_id)
     now, locked = move.now, []
