@@ -58,6 +58,9 @@ class ErpSettings(_Settings):
     look_up_horizon_seconds: Annotated[float, Field(gt=0, le=86_400)] | None = Field(
         default=None, description="After how long a request cannot take effect any more; measured by the ERP's owner."
     )
+    request_seconds_max: Annotated[float, Field(gt=0, le=3600)] | None = Field(
+        default=None, description="The longest that the ERP lets any request run; a lock-out over HTTP waits so long until all is quiet."
+    )
     period_run_journals: dict[str, Identifier] = Field(
         default_factory=dict, description="Journals of this ERP that a periodic run posts in: code to the run's name in the region's plan."
     )

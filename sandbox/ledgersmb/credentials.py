@@ -18,6 +18,16 @@ POSTING = {
     "billing": ("ar_transaction_create", "ar_transaction_create_voucher", "receipt_process", "draft_post"),
     "project": ("business_units_manage", "timecard_add"),
 }
+# Roles of the package that post too, and that nobody here holds: the custodian could take them away from people who do.
+OTHER_POSTING = (
+    "gl_voucher_create",
+    "yearend_run",
+    "batch_post",
+    "assets_approve",
+    "ap_transaction_create",
+    "ap_transaction_create_voucher",
+    "payment_process",
+)
 REFERENCE = ("contact_create", "contact_class_customer", "exchangerate_edit")
 
 
@@ -41,6 +51,8 @@ CUSTODIAN = "custodian"
 
 LOGIN_IS_THERE = "SELECT 1 FROM pg_roles WHERE rolname = %s"
 # The audit trigger refuses a login that is no user of the ERP.
+# The package lets every login approve a draft, which posts it. This gives the right to those alone whose role is called after it.
+APPROVAL_BY_ROLE = "REVOKE EXECUTE ON FUNCTION draft_approve(int) FROM PUBLIC; GRANT EXECUTE ON FUNCTION draft_approve(int) TO {}"
 ADD_USER = """
     WITH party AS (INSERT INTO entity (name, entity_class, control_code, country_id)
                    SELECT %(first)s || ' ' || %(last)s, 3, %(login)s, (SELECT id FROM country WHERE short_name = %(country)s)
@@ -63,13 +75,15 @@ def create_logins(connection: Connection, database: str, legal_entity: str, coun
     """
     custodian = login_name(legal_entity, CUSTODIAN)
     _create_login(connection, custodian)
-    grantable = sorted({role for login in LOGINS for role in login.package_roles})
+    grantable = sorted({role for login in LOGINS for role in login.package_roles} | set(OTHER_POSTING))
     for role in (*grantable, *READING):
+        uses = sql.SQL("TRUE" if role in READING else "FALSE")  # what it may give and take, it does not hold itself
         connection.execute(
-            sql.SQL("GRANT {} TO {} WITH ADMIN TRUE, INHERIT {}").format(
-                _package_role(database, role), sql.Identifier(custodian), sql.SQL("TRUE" if role in READING else "FALSE")
+            sql.SQL("GRANT {} TO {} WITH ADMIN TRUE, INHERIT {}, SET {}").format(
+                _package_role(database, role), sql.Identifier(custodian), uses, uses
             )
         )
+    connection.execute(sql.SQL(APPROVAL_BY_ROLE).format(_package_role(database, "draft_post")))
     # To wait until the books are quiet it locks these tables in share mode, which MAINTAIN allows without a right to change them.
     connection.execute(
         sql.SQL("GRANT SELECT, MAINTAIN ON gl, ar, ap, acc_trans, payment, jcitems, business_unit TO {}").format(sql.Identifier(custodian))

@@ -16,7 +16,7 @@ from sandbox.postgres import Cluster
 from sandbox.tryton import chart, secrets
 from sandbox.tryton.companies import Company, companies, payment_terms
 from sandbox.tryton.install import Installation, install
-from sandbox.tryton.secrets import BOOKKEEPER, ROLES, CompanySecrets
+from sandbox.tryton.secrets import BOOKKEEPER, CUSTODIAN, ROLES, CompanySecrets
 from sandbox.tryton.server import DATABASE_ROLE, write_config
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +114,7 @@ def _common_orders() -> dict[str, Any]:
         "closed_years": CLOSED_YEARS,
         "payment_terms": payment_terms(),
         "users": [*ROLES.values(), BOOKKEEPER],
+        "custodian": CUSTODIAN,
     }
 
 

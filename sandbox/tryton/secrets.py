@@ -12,6 +12,8 @@ ROLES = {"control": "hybrid_control", "candidate": "hybrid_candidate", "run_off"
 """The product's roles and their logins."""
 BOOKKEEPER = "bookkeeper"
 ADMINISTRATOR = "admin"
+CUSTODIAN = "hybrid_custodian"
+"""Who takes the right to post away and gives it back; it holds none itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,10 @@ class CompanySecrets:
 
     keys: dict[str, str] = field(default_factory=lambda: {role: secrets.token_hex(32) for role in ROLES})
     """REST keys by role."""
-    passwords: dict[str, str] = field(default_factory=lambda: {login: secrets.token_urlsafe(24) for login in (ADMINISTRATOR, BOOKKEEPER)})
-    """Passwords of people by login."""
+    passwords: dict[str, str] = field(
+        default_factory=lambda: {login: secrets.token_urlsafe(24) for login in (ADMINISTRATOR, BOOKKEEPER, CUSTODIAN)}
+    )
+    """Passwords of people and of the custodian by login."""
 
 
 def load(file: Path) -> dict[str, CompanySecrets]:

@@ -12,16 +12,25 @@ from hybrid_erp.model.errors import ErpUnavailableError, NotQuietError, Overtake
 from hybrid_erp.model.lock_out import PostingRight, is_locked, is_open, rights_to_take
 from hybrid_erp.model.ownership import OWNED_KINDS, PostingKind
 from hybrid_erp.ports import LockOut
+from sandbox.site import Site
+from tests.builders import the_settings
+from tests.contracts.ledgersmb_lock_out import LedgerSmbLockOut
 from tests.contracts.lock_out_under_test import FakeLockOutUnderTest, LockOutUnderTest, RefusedByTheErpError
+from tests.contracts.tryton_lock_out import TrytonLockOutUnderTest
 
 BOOKS = (PostingKind.BILLING, PostingKind.LEDGER)
 PROJECTS = (PostingKind.PROJECT,)
-ERPS = ["fake"]
+ERPS = ["fake", *(pytest.param(name, marks=pytest.mark.site) for name in ("ledgersmb", "tryton"))]
 
 
 @pytest.fixture(scope="module", params=ERPS)
 def erp(request: pytest.FixtureRequest) -> LockOutUnderTest:
-    return FakeLockOutUnderTest()
+    if request.param == "fake":
+        return FakeLockOutUnderTest()
+    site: Site = request.getfixturevalue("site")  # the fake needs none
+    if request.param == "tryton":
+        return TrytonLockOutUnderTest(site, the_settings())
+    return LedgerSmbLockOut(site.cluster, the_settings())
 
 
 @pytest.fixture
@@ -100,6 +109,11 @@ def test_copies_and_what_runs_off_are_posted_on(erp: LockOutUnderTest, lock_out:
 def test_reading_goes_on(erp: LockOutUnderTest, lock_out: LockOut) -> None:
     with locked(lock_out):
         assert erp.reads()
+
+
+def test_customers_go_to_every_erp_as_ever(erp: LockOutUnderTest, lock_out: LockOut) -> None:
+    with locked(lock_out):
+        assert set(posts(erp, Role.CONTROL, PostingKind.REFERENCE)) == {"posted"}
 
 
 @pytest.mark.parametrize(("taken", "left"), [(BOOKS, PROJECTS), (PROJECTS, BOOKS)])

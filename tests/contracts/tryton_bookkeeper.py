@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import requests
@@ -27,13 +29,26 @@ class Bookkeeper:
     def call(self, method: str, *terms: Any, **context: Any) -> Any:
         """One call of Tryton's own protocol; a warning is answered with yes, as people do."""
         body = {"id": 1, "method": method, "params": [*terms, {**self.context, **context}]}
-        content = requests.post(self.url, json=body, auth=(self.login, self.password), timeout=60).json()
+        content = self._answer(body)
         if content.get("error", [""])[0] == "UserWarning":
             yes = {"user": self.one("res.user", [["login", "=", self.login]]), "name": content["error"][1][0], "always": False}
             self.call("model.res.user.warning.create", [yes])
-            content = requests.post(self.url, json=body, auth=(self.login, self.password), timeout=60).json()
+            content = self._answer(body)
         assert "error" not in content, f"{method}: {content['error']}"
         return content.get("result")
+
+    @cached_property
+    def session(self) -> dict[str, str]:
+        """Signed in once, as the client is."""
+        body = {"id": 1, "method": "common.db.login", "params": [self.login, {"password": self.password}]}
+        user, token, *_ = requests.post(self.url, json=body, timeout=60).json()["result"]
+        return {"Authorization": "Session " + b64encode(f"{self.login}:{user}:{token}".encode()).decode()}
+
+    def _answer(self, body: Row) -> Row:
+        answer = requests.post(self.url, json=body, headers=self.session, timeout=60)
+        assert answer.status_code == 200, f"{body['method']}: status {answer.status_code}"
+        content: Row = answer.json()
+        return content
 
     def one(self, model: str, domain: Sequence[Any], name: str = "id") -> Any:
         """A field of the first record that matches."""

@@ -13,7 +13,7 @@ from hybrid_erp.model.delivery import ErpIdentity, Role
 from hybrid_erp.model.errors import ConfigurationError
 from hybrid_erp.model.mapping import Mapping as AccountMapping
 from hybrid_erp.model.preflight import Quietness
-from hybrid_erp.ports import BooksReader, ErpConnector
+from hybrid_erp.ports import BooksReader, ErpConnector, LockOut
 from hybrid_erp.settings import CompanySettings, ErpSettings, Settings
 from hybrid_erp.wiring.configuration import config_folder
 from hybrid_erp.wiring.connections import connection, conninfo
@@ -39,6 +39,16 @@ class Company:
         """The Airflow Connection of the credential for a role."""
         used = self.only or role
         return self.settings.connection if used is Role.CONTROL else f"{self.settings.connection}_{used}"
+
+    @property
+    def custodian(self) -> str:
+        """The Airflow Connection of whoever may take the right to post away."""
+        return f"{self.settings.connection}_custodian"
+
+    @property
+    def ours(self) -> dict[Role, str]:
+        """The logins of our credentials."""
+        return {role: connection(self.connection_id(role)).login or "" for role in Role}
 
 
 def connector(settings: Settings, erp: str, legal_entity: str, *, only: Role | None = None) -> ErpConnector:
@@ -67,6 +77,15 @@ def books_reader(settings: Settings, erp: str, legal_entity: str) -> BooksReader
         ConfigurationError: No dialect of this name, or its pack does not say how the books are read.
     """
     return _speaking(BOOKS, settings, erp)(_company(settings, erp, legal_entity))
+
+
+def lock_out(settings: Settings, erp: str, legal_entity: str) -> LockOut:
+    """The lock-out of one company of one ERP, by the custodian's credential. Opens nothing yet: the first call does.
+
+    Raises:
+        ConfigurationError: No dialect of this name, or no lock-out available there.
+    """
+    return _speaking(LOCK_OUTS, settings, erp)(_company(settings, erp, legal_entity))
 
 
 D = TypeVar("D")
@@ -109,10 +128,25 @@ def _sql_books(company: Company) -> BooksReader:
     return SqlBooksReader(connect, pack, company.mapping, legal_entity=company.legal_entity, expected=company.expected)
 
 
+def _sql_lock_out(company: Company) -> LockOut:
+    from hybrid_erp.adapters.erps.sql_lock_out import SqlLockOut
+    from hybrid_erp.adapters.erps.sql_pack import load_pack
+
+    def connect() -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(**conninfo(company.custodian), autocommit=True)
+
+    pack = load_pack(config_folder() / "packs" / str(company.erp.pack))
+    return SqlLockOut(connect, pack, expected=company.expected, ours=company.ours)
+
+
 def _endpoint(company: Company, role: Role) -> HttpEndpoint:
+    return _endpoint_of(company.connection_id(role))
+
+
+def _endpoint_of(connection_id: str) -> HttpEndpoint:
     from hybrid_erp.adapters.erps.http import HttpEndpoint
 
-    found = connection(company.connection_id(role))
+    found = connection(connection_id)
     port = f":{found.port}" if found.port else ""
     return HttpEndpoint(f"{found.schema or 'https'}://{found.host}{port}", found.login or "", found.password or "")
 
@@ -158,6 +192,20 @@ def _tryton_quietness(company: Company) -> Quietness:
         return quietness(session)
 
 
+def _tryton_lock_out(company: Company) -> LockOut:
+    from hybrid_erp.adapters.erps.tryton.lock_out import TrytonLockOut
+
+    if company.erp.request_seconds_max is None:
+        raise ConfigurationError(f"No lock-out available: {company.erp_name} states no request_seconds_max in config/erps.yaml.")
+    return TrytonLockOut(
+        lambda: _endpoint_of(company.custodian),
+        expected=company.expected,
+        ours=company.ours,
+        request_seconds_max=company.erp.request_seconds_max,
+    )
+
+
 DIALECTS: dict[str, Callable[[Company], ErpConnector]] = {"sql": _sql, "tryton": _tryton}
 BOOKS: dict[str, Callable[[Company], BooksReader]] = {"sql": _sql_books, "tryton": _tryton_books}
 QUIETNESS: dict[str, Callable[[Company], Quietness]] = {"sql": _sql_quietness, "tryton": _tryton_quietness}
+LOCK_OUTS: dict[str, Callable[[Company], LockOut]] = {"sql": _sql_lock_out, "tryton": _tryton_lock_out}

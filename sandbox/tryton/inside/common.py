@@ -11,10 +11,11 @@ from typing import Any
 
 from sandbox.tryton.inside import session
 
-# What a bookkeeper may still see when the right to post is taken away; the lock-out removes the group Accounting alone.
+# What a bookkeeper may still see when the right to post is taken away; the lock-out takes the groups that post alone.
 READ_ONLY_GROUP = "Ledger read only"
-ACCOUNTING_GROUPS = ("Accounting",)
-STANDING_GROUPS = ("Party Administration", "Employee Administration", "Project Administration", "Timesheet Administration", READ_ONLY_GROUP)
+POSTING_GROUPS = ("Accounting", "Project Administration", "Timesheet Administration")
+STANDING_GROUPS = ("Party Administration", "Employee Administration", READ_ONLY_GROUP)
+CUSTODIAN_GROUP = "Ledger custodian"
 # Posting stores a rendering of each invoice. A plain text form costs milliseconds where the stock office document costs most of a second.
 INVOICE_FORM = b"${record.number or ''}\t${record.party.rec_name}\t${record.invoice_date}\t${record.total_amount} ${record.currency.code}\n"
 
@@ -120,17 +121,25 @@ def invoice_form(pool: Any) -> None:
 
 
 def groups_and_users(pool: Any, orders: dict[str, Any], owner: Any) -> None:
-    """The group that only reads, the right to state a document's rate, and the users of the product and of the desk."""
+    """The group that only reads, the right to state a document's rate, and the users of the product, of the desk and of the custodian."""
     Group, Access, User = pool.get("res.group"), pool.get("ir.model.access"), pool.get("res.user")
-    reading = Group.create([{"name": READ_ONLY_GROUP}])[0]
-    accounting = Group.search([("name", "=", "Accounting")])[0]
+    Fields = pool.get("ir.model.field.access")
+    reading, keeping = Group.create([{"name": READ_ONLY_GROUP}, {"name": CUSTODIAN_GROUP}])
+    accounting, time = (Group.search([("name", "=", name)])[0] for name in ("Accounting", "Timesheet Administration"))
     rights = {"perm_read": True, "perm_write": False, "perm_create": False, "perm_delete": False}
-    models = {access.model for access in Access.search([("group", "=", accounting.id)])}
+    everything = {"perm_read": True, "perm_write": True, "perm_create": True, "perm_delete": True}
+    # As it ships, whoever is an employee enters time; a lock-out can take that right away only where a group has it.
+    Access.create([{"model": "timesheet.line", **rights}, {"model": "timesheet.line", "group": time.id, **everything}])
+    models = {access.model for access in Access.search([("group.name", "in", POSTING_GROUPS)])}
     Access.create([{"model": model, "group": reading.id, **rights} for model in sorted(models)])
+    # Balances are fields that Tryton shows to its own groups alone.
+    fields = {(each.model, each.field) for each in Fields.search([("group.name", "in", POSTING_GROUPS), ("perm_read", "=", True)])}
+    Fields.create([{"model": model, "field": name, "group": reading.id, **rights} for model, name in sorted(fields)])
     # With the right to post: state the rate of a document's day, and acknowledge a warning by its name.
     for model in ("currency.currency.rate", "res.user.warning"):
         Access.create([{"model": model, "group": accounting.id, **rights, "perm_write": True, "perm_create": True}])
-    names = (*ACCOUNTING_GROUPS, *STANDING_GROUPS)
+    Access.create([{"model": "res.group", "group": keeping.id, **rights, "perm_write": True, "perm_create": True}])
+    names = (*POSTING_GROUPS, *STANDING_GROUPS)
     groups = [group.id for group in Group.search([("name", "in", names)])]
     User.create(
         [
@@ -138,6 +147,8 @@ def groups_and_users(pool: Any, orders: dict[str, Any], owner: Any) -> None:
             for login in orders["users"]
         ]
     )
+    custodian = {"name": orders["custodian"], "login": orders["custodian"], "groups": [("add", [keeping.id])]}
+    User.create([custodian | {"companies": [("add", [owner.id])], "company": owner.id}])
     administrator = User.search([("login", "=", "admin")])[0]
     User.write([administrator], {"companies": [("add", [owner.id])], "company": owner.id})
 

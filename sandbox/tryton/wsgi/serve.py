@@ -1,17 +1,20 @@
-"""The WSGI application of the sandbox's Tryton, run by gunicorn inside Tryton's own virtual environment.
+"""gunicorn's settings for the sandbox's Tryton, run inside Tryton's own virtual environment.
 
 Tryton's own entry loads its databases in parallel and then refuses to start if a thread of its connection pools has not ended yet, which
-happens now and then. Here they are loaded one after the other, before the first request, and nobody counts threads.
+happens now and then. Here they are loaded one after the other, before the first request, and nobody counts threads. All of them together
+may take longer than a request may, so the worker says after each that it lives.
 """
 
 import os
+from typing import Any
 
-from trytond import backend
-from trytond.application import app
-from trytond.pool import Pool
 
-for _name in os.environ["SANDBOX_TRYTON_DATABASES"].split(","):
-    Pool(_name).init()
-    backend.Database(_name).close()
+def post_worker_init(worker: Any) -> None:
+    """Load every database before the worker takes its first request."""
+    from trytond import backend
+    from trytond.pool import Pool
 
-__all__ = ["app"]
+    for name in os.environ["SANDBOX_TRYTON_DATABASES"].split(","):
+        Pool(name).init()
+        backend.Database(name).close()
+        worker.notify()

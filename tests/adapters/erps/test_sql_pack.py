@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from hybrid_erp.adapters.erps.sql_lock_out import SqlLockOut
 from hybrid_erp.adapters.erps.sql_pack import load_pack
-from hybrid_erp.model.delivery import ConnectorClass
+from hybrid_erp.adapters.erps.sql_session import Connection
+from hybrid_erp.model.delivery import ConnectorClass, ErpIdentity
 from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.errors import ConfigurationError
 from tests.builders import CONFIG
@@ -18,6 +20,9 @@ OPERATION = {"native": "gl", "connector_class": "unique", "submit": "SELECT p(%(
 BOOKS = dict.fromkeys(("chart", "movements", "open_receivables", "customers", "projects", "unbilled_time", "series"), "SELECT 1")
 BOOKS |= {"document_totals": "SELECT 1", "cursor": "SELECT 1", "open_on": "SELECT o(%(day)s)", "entries": "SELECT e(%(ids)s)"}
 BOOKS |= {"days": "d(%(account)s, %(period)s)", "entries_on": "o(%(account)s, %(day)s)", "changes": "c(%(after)s, %(limit)s, %(thorough)s)"}
+
+CHANGE = "SELECT c(%(rights)s, %(generation)s, %(fences)s)"
+LOCK_OUT = {"state": "SELECT 1", "lock": CHANGE, "unlock": CHANGE, "quiet": "SELECT q(%(fences)s)"}
 
 
 def a_pack(folder: Path, **changes: Any) -> Path:
@@ -46,6 +51,9 @@ def test_the_ledgersmb_pack_books_every_type_once() -> None:
         ({"books": BOOKS | {"changes": "SELECT c(%(after)s, %(limit)s)"}}, "thorough"),
         ({"books": BOOKS | {"functions": ["missing.sql"]}}, "missing.sql"),
         ({"books": {"chart": "SELECT 1"}}, "books.movements"),
+        ({"lock_out": LOCK_OUT | {"unlock": "SELECT c(%(rights)s, %(fences)s)"}}, "generation"),
+        ({"lock_out": LOCK_OUT | {"functions": ["missing.sql"]}}, "missing.sql"),
+        ({"lock_out": {"state": "SELECT 1"}}, "lock_out.lock"),
         ({"failures": {"HE1": "validation"}}, "failures"),
     ],
 )
@@ -66,3 +74,21 @@ def test_a_pack_needs_no_functions(tmp_path: Path) -> None:
 
     assert pack.function_text == ""
     assert pack.sign == 1
+
+
+def test_a_pack_that_does_not_say_how_to_lock_out_has_no_lock_out(tmp_path: Path) -> None:
+    pack = load_pack(a_pack(tmp_path))
+
+    with pytest.raises(ConfigurationError, match="No lock-out available: the SQL pack old of Old ERP has no section `lock_out`"):
+        SqlLockOut(unreachable, pack, expected=ErpIdentity("old", "Old", "EUR", ""), ours={})
+
+
+def test_the_custodians_session_has_functions_of_its_own_and_none_that_post() -> None:
+    text = load_pack(CONFIG / "packs" / "ledgersmb").for_locking_out().function_text
+
+    assert "lock_out_change" in text
+    assert "facade_lock" not in text
+
+
+def unreachable() -> Connection:
+    raise AssertionError("nothing is opened")

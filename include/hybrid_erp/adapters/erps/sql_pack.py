@@ -95,6 +95,32 @@ class Quiet(_PackModel):
     loud: Statement = Field(description="What would make a copy loud: columns name, what. No row: nothing would.")
 
 
+class LockOutStatements(_PackModel):
+    """How the right to post is taken away and given back. What each takes and answers is said in pack.yaml."""
+
+    functions: tuple[str, ...] = Field(default=(), description="Made once in the custodian's session.")
+    state: Statement
+    lock: Statement
+    unlock: Statement
+    quiet: Statement
+
+    @model_validator(mode="after")
+    def statements_name_their_parameters(self) -> Self:
+        """A change names whose rights and bears its generation; whoever waits knows for which postings."""
+        for name, parameters in _LOCK_OUT_PARAMETERS.items():
+            for parameter in parameters:
+                if f"%({parameter})s" not in getattr(self, name):
+                    raise ValueError(f"the statement {name} does not take %({parameter})s")
+        return self
+
+
+_LOCK_OUT_PARAMETERS: Final = {
+    "lock": ("rights", "generation", "fences"),
+    "unlock": ("rights", "generation", "fences"),
+    "quiet": ("fences",),
+}
+
+
 class SqlPack(_PackModel):
     """The descriptor `pack.yaml`, with the text of the functions that it names."""
 
@@ -112,8 +138,10 @@ class SqlPack(_PackModel):
     raised_by: dict[str, FailureClass] = Field(default_factory=dict)
     books: Books | None = Field(default=None, description="Needed where a region leaves or joins the ERP.")
     quiet: Quiet | None = Field(default=None, description="Needed where the ERP receives copies.")
+    lock_out: LockOutStatements | None = Field(default=None, description="Needed where a region is cut over.")
     _function_text: str = PrivateAttr(default="")
     _books_text: str = PrivateAttr(default="")
+    _lock_out_text: str = PrivateAttr(default="")
 
     @model_validator(mode="after")
     def every_document_has_an_operation(self) -> Self:
@@ -131,6 +159,12 @@ class SqlPack(_PackModel):
         """The same pack, with the functions of a session that reads the books in place of one that posts."""
         pack = self.model_copy()
         pack._function_text = self._books_text
+        return pack
+
+    def for_locking_out(self) -> SqlPack:
+        """The same pack, with the functions of the custodian's session."""
+        pack = self.model_copy()
+        pack._function_text = self._lock_out_text
         return pack
 
     @property
@@ -162,12 +196,13 @@ def load_pack(folder: Path) -> SqlPack:
         pack = SqlPack.model_validate(yaml.safe_load(descriptor.read_text(encoding="utf-8")))
         text = _text_of(folder, pack.functions)
         books_text = _text_of(folder, pack.books.functions) if pack.books else ""
+        lock_out_text = _text_of(folder, pack.lock_out.functions) if pack.lock_out else ""
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigurationError(f"{descriptor.parent.name}/pack.yaml: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"The SQL pack {folder.name} cannot be read: {str(error).splitlines()[0]}.") from error
-    pack._function_text, pack._books_text = text, books_text
+    pack._function_text, pack._books_text, pack._lock_out_text = text, books_text, lock_out_text
     return pack
 
 

@@ -36,13 +36,13 @@ def _words(reply: Reply) -> str:
         return f"status {reply.status}"
 
 
-def _without_dots(row: Any) -> Any:
+def without_dots(row: Any) -> Any:
     """A record whose related records stand under `name.`, as one whose stand under `name`."""
     if isinstance(row, list):
-        return [_without_dots(each) for each in row]
+        return [without_dots(each) for each in row]
     if not isinstance(row, dict):
         return row
-    related = {name[:-1]: _without_dots(value) for name, value in row.items() if name.endswith(".")}
+    related = {name[:-1]: without_dots(value) for name, value in row.items() if name.endswith(".")}
     return {name: value for name, value in row.items() if not name.endswith(".")} | related
 
 
@@ -96,7 +96,7 @@ class TrytonClient:
         found = self._call("POST", f"{model}/search_read", asked, context)
         if not isinstance(found, list):
             raise UnansweredError(f"Tryton's answer about {model} is no list")
-        return [_without_dots(row) for row in found]
+        return [without_dots(row) for row in found]
 
     def count(self, model: str, domain: Sequence[Any]) -> int:
         """How many records a domain has. Raises as `create`."""

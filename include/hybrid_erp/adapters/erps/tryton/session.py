@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from hybrid_erp.adapters.erps.http import HttpEndpoint
 from hybrid_erp.adapters.erps.tryton.client import TrytonClient
 from hybrid_erp.adapters.erps.tryton.directory import Directory
+from hybrid_erp.adapters.erps.tryton.values import Row
 from hybrid_erp.model.delivery import ErpIdentity
 from hybrid_erp.model.errors import WrongSystemError
 
 #: The versions that this dialect was proven on.
 VERSIONS: Final = ("8.2.",)
+
+
+def identified(companies: Sequence[Row], modules: Sequence[Row], expected: ErpIdentity) -> tuple[int, ErpIdentity]:
+    """The id of the expected company, and who answers, from the companies of a database and its invoice module.
+
+    Raises:
+        WrongSystemError: Another company, currency or version answers.
+    """
+    version = str(modules[0]["version"]) if modules else "none"
+    matching = [row for row in companies if row["party"]["name"] == expected.company]
+    names = ", ".join(str(row["party"]["name"]) for row in companies) or "no company"
+    if len(matching) != 1:
+        raise WrongSystemError(f"Tryton's database {expected.database!r} holds {names}, not {expected.company!r}.")
+    currency = str(matching[0]["currency"]["code"])
+    if currency != expected.functional_currency:
+        raise WrongSystemError(f"{expected.company} keeps its books in {currency} there, not in {expected.functional_currency}.")
+    if not version.startswith(VERSIONS):
+        raise WrongSystemError(f"Tryton {version} answers; this dialect was proven on {', '.join(VERSIONS)}x.")
+    return int(matching[0]["id"]), ErpIdentity(expected.database, expected.company, currency, version)
 
 
 class TrytonSession:
@@ -32,21 +53,10 @@ class TrytonSession:
         if self._identity is None:
             companies = self.client.search("company.company", [], ["party.name", "currency.code"])
             modules = self.client.search("ir.module", [["name", "=", "account_invoice"]], ["version"])
-            version = str(modules[0]["version"]) if modules else "none"
-            expected = self._expected
-            matching = [row for row in companies if row["party"]["name"] == expected.company]
-            names = ", ".join(str(row["party"]["name"]) for row in companies) or "no company"
-            if len(matching) != 1:
-                raise WrongSystemError(f"Tryton's database {expected.database!r} holds {names}, not {expected.company!r}.")
-            currency = str(matching[0]["currency"]["code"])
-            if currency != expected.functional_currency:
-                raise WrongSystemError(f"{expected.company} keeps its books in {currency} there, not in {expected.functional_currency}.")
-            if not version.startswith(VERSIONS):
-                raise WrongSystemError(f"Tryton {version} answers; this dialect was proven on {', '.join(VERSIONS)}x.")
-            company = int(matching[0]["id"])
+            company, identity = identified(companies, modules, self._expected)
             self.client.context = {"company": company}
             self._directory = Directory(self.client, company)
-            self._identity = ErpIdentity(expected.database, expected.company, currency, version)
+            self._identity = identity
         return self._identity
 
     @property
