@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from hybrid_erp.adapters.store.observations import PostgresObservations
 from hybrid_erp.adapters.store.preflight_facts import PostgresPreflightFacts
+from hybrid_erp.model.books import Entry
 from hybrid_erp.model.claim import SettledDead, SettledInDoubt, SettledPosted
 from hybrid_erp.model.cutover import Direction, Mode
 from hybrid_erp.model.delivery import FailureClass, Role
+from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.ownership import OWNED_KINDS, Phase
 from hybrid_erp.model.preflight import MoveMade, Stuck
 from tests.builders import a_journal_entry
+from tests.observed import a_booking, a_line, an_entry
 from tests.store.cutovers import ENTITIES, KINDS, VERSIONS, Move, dual_run
 from tests.stores import CLOUD, LEGACY, Store
 
@@ -34,6 +39,11 @@ def region(store: Store) -> Store:
 @pytest.fixture
 def facts(region: Store) -> PostgresPreflightFacts:
     return PostgresPreflightFacts(region.connect("cutover"))
+
+
+def booked_on(day: date, native_id: str) -> Entry:
+    lines = a_line("1200", "119.00"), a_line("4000", "-119.00", tax_code="DE-STD", dimensions=(("project", "P-1"),))
+    return an_entry(native_id, booking=a_booking(*lines, accounting_on=day), document_type=DocumentType.INVOICE)
 
 
 def booked(store: Store) -> None:
@@ -229,3 +239,25 @@ def test_the_store_tells_its_timeline_clock_connections_and_standbys(facts: Post
     assert abs(found.clock_ahead_seconds) < 1
     assert 0 < found.connections_used < found.connections_max
     assert found.database_bytes > 1_000_000
+
+
+def test_the_mirror_tells_each_sort_of_line_once_with_its_last_day(region: Store, facts: PostgresPreflightFacts) -> None:
+    observations = PostgresObservations(region.connect("delivery"))
+    observations.observe(
+        LEGACY,
+        "DE01",
+        [
+            booked_on(date(2026, 3, 5), "gl,1"),
+            booked_on(date(2026, 4, 5), "gl,2"),
+            booked_on(date(2025, 1, 5), "gl,3"),
+            replace(booked_on(date(2026, 4, 6), "gl,4"), posted=False),
+        ],
+    )
+    observations.forget(LEGACY, "DE01", ["gl,2"])
+
+    found = facts.booked_lines(LEGACY, "DE01", since_period="2026-01")
+    assert [(each.account, each.tax_code, each.dimensions, each.last_on) for each in found] == [
+        ("1200", None, (), date(2026, 3, 5)),
+        ("4000", "DE-STD", (("project", "P-1"),), date(2026, 3, 5)),
+    ]
+    assert facts.booked_lines(CLOUD, "DE01", since_period="2026-01") == []

@@ -42,9 +42,11 @@ class AirflowSurroundings:
 
     def known_logins(self) -> frozenset[str] | None:
         """The logins of Airflow's simple login file; every other way of signing in keeps them to itself."""
-        if not conf.get("core", "auth_manager", fallback="").endswith(".SimpleAuthManager"):
+        simple = conf.get("core", "auth_manager", fallback="").endswith(".SimpleAuthManager")
+        if not simple or conf.getboolean("core", "simple_auth_manager_all_admins", fallback=False):
             return None
-        return frozenset(each.split(":")[0].strip() for each in conf.getlist("core", "simple_auth_manager_users", fallback=[]) or ())
+        named = conf.getlist("core", "simple_auth_manager_users", fallback=[]) or []
+        return frozenset(each.split(":")[0].strip() for each in named)
 
     def disk_free_bytes(self) -> int:
         """Where temporary files go."""

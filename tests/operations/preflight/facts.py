@@ -29,7 +29,7 @@ from hybrid_erp.model.preflight import (
     Stuck,
     UnderWay,
 )
-from hybrid_erp.operations.preflight.needs import Facts
+from hybrid_erp.operations.preflight.needs import Companies, Facts
 from hybrid_erp.operations.preflight.subject import Subject
 from tests.builders import the_settings
 
@@ -178,6 +178,7 @@ class FakeCompanies:
     moved: list[AccountMovement] = field(default_factory=lambda: [a_movement()])
     loud: dict[str, Quietness] = field(default_factory=dict)
     states: dict[str, LockOutState | None] = field(default_factory=dict)
+    custodian_fails: dict[str, Exception] = field(default_factory=dict)
     asked: list[tuple[object, ...]] = field(default_factory=list)
 
     def identity(self, erp: str, legal_entity: str, role: Role) -> ErpIdentity:
@@ -197,6 +198,8 @@ class FakeCompanies:
         return self.loud.get(erp, Quietness("nothing is sent by itself"))
 
     def lock_out_state(self, erp: str, legal_entity: str) -> LockOutState | None:
+        if error := self.custodian_fails.get(erp):
+            raise error
         return self.states.get(erp, a_lock_out_state())
 
 
@@ -228,7 +231,7 @@ def a_movement(account: str = "1200", canonical: str | None = "1100", period: st
     return AccountMovement(period, account, canonical, Decimal(amount), Decimal(0))
 
 
-def facts(store: FakeStore | None = None, companies: FakeCompanies | None = None, surroundings: FakeSurroundings | None = None) -> Facts:
+def facts(store: FakeStore | None = None, companies: Companies | None = None, surroundings: FakeSurroundings | None = None) -> Facts:
     store = store or FakeStore()
     return Facts(store, store, store, store, store, store, companies or FakeCompanies(), surroundings or FakeSurroundings())
 

@@ -11,14 +11,24 @@ from typing import Any, Final
 from hybrid_erp.model.cutover import CheckResult, CutoverRequest, Verdict, Versions
 from hybrid_erp.model.errors import ConfigurationError, ErpUnavailableError, WrongSystemError
 from hybrid_erp.operations.preflight import (
+    airflow_pools,
     approvers,
     blackout_dates,
     candidate_backlog,
+    candidate_quiet,
+    candidate_throughput,
+    credentials,
     deliveries_settled,
     dual_run_long_enough,
+    intercompany_pairs,
+    lock_out_possible,
+    mappings_complete,
     no_other_cutover,
+    periods_open,
     reconciliation_passed,
     rehearsal,
+    store_fit,
+    way_back,
 )
 from hybrid_erp.operations.preflight.answer import name_of, sentence
 from hybrid_erp.operations.preflight.needs import Facts
@@ -36,6 +46,16 @@ CHECKS: Final[tuple[Check, ...]] = (
     reconciliation_passed.check,
     deliveries_settled.check,
     candidate_backlog.check,
+    intercompany_pairs.check,
+    mappings_complete.check,
+    periods_open.check,
+    credentials.check,
+    candidate_quiet.check,
+    candidate_throughput.check,
+    lock_out_possible.check,
+    way_back.check,
+    store_fit.check,
+    airflow_pools.check,
 )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from hybrid_erp.model.cutover import CutoverRequest, Mode, Versions
-from hybrid_erp.model.cutover_plan import CutoverPlan
+from hybrid_erp.model.cutover import CutoverRequest, Direction, Mode, Versions
+from hybrid_erp.model.cutover_plan import Closers, CutoverPlan
 from hybrid_erp.model.errors import ConfigurationError
 from hybrid_erp.model.mapping import Mapping as AccountMapping
 from hybrid_erp.model.ownership import next_period, period_of
@@ -47,6 +47,16 @@ class Subject:
         return self.request.mode is Mode.LIVE
 
     @property
+    def owners(self) -> tuple[str, str]:
+        """The old and the new one."""
+        return self.request.old_owner, self.request.new_owner
+
+    def closers(self, erp: str, legal_entity: str) -> frozenset[str]:
+        """Logins there of people who post on while a lock-out stands, to close earlier periods."""
+        named = self.cutover.closers.get(legal_entity, Closers())
+        return named.legacy if (erp == self.request.old_owner) == (self.request.direction is Direction.CUTOVER) else named.cloud
+
+    @property
     def today(self) -> date:
         """By UTC."""
         return self.now.date()
@@ -58,6 +68,11 @@ class Subject:
         while found[-1] < period_of(self.today):
             found.append(next_period(found[-1]))
         return tuple(found)
+
+    @property
+    def year_before(self) -> str:
+        """The accounting period a year before the present one."""
+        return f"{self.today.year - 1:04d}-{self.today.month:02d}"
 
     def before(self, **age: float) -> datetime:
         """The instant that lies so long before now."""
