@@ -76,7 +76,9 @@ def books_reader(settings: Settings, erp: str, legal_entity: str) -> BooksReader
     Raises:
         ConfigurationError: No dialect of this name, or its pack does not say how the books are read.
     """
-    return _speaking(BOOKS, settings, erp)(_company(settings, erp, legal_entity))
+    moving = settings.regions[settings.region_of[legal_entity]].plan is not None
+    only = Role.CANDIDATE if moving else None  # a lock-out leaves it alone, and takes from control what it needs to read with
+    return _speaking(BOOKS, settings, erp)(replace(_company(settings, erp, legal_entity), only=only))
 
 
 def lock_out(settings: Settings, erp: str, legal_entity: str) -> LockOut:

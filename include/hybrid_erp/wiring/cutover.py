@@ -12,7 +12,7 @@ import psycopg
 
 from hybrid_erp import __version__
 from hybrid_erp.adapters.store.cutovers import PostgresCutovers
-from hybrid_erp.model.cutover import CheckResult, Cutover, CutoverRequest, Direction, Mode, Step, Verdict, Versions
+from hybrid_erp.model.cutover import Cutover, CutoverRequest, Direction, Mode, Step, Verdict, Versions
 from hybrid_erp.model.cutover_plan import CutoverPlan
 from hybrid_erp.model.errors import ConfigurationError, CutoverGivenUpError, CutoverRefusedError, HybridErpError
 from hybrid_erp.operations.cutover.drain import drain
@@ -64,7 +64,7 @@ def begin_cutover(region: str, direction: str, conf: Mapping[str, Any], *, run: 
         return {"cutover": str(found.cutover_id), "evidence": str(found.evidence_hash)}
     versions = versions_of(settings(), asked.old_owner, asked.new_owner)
     results = preflight(asked, versions, lock_out_of=lock_out_of)
-    _tell(asked, results)
+    _tell(asked)
     failed = [each for each in results if each.verdict is Verdict.FAIL]
     if asked.mode is Mode.DRY_RUN:
         return {"mode": asked.mode.value, "checks": str(len(results)), "failed": ", ".join(each.name for each in failed)}
@@ -223,9 +223,6 @@ def _plan(region: str) -> CutoverPlan:
     return plan
 
 
-def _tell(asked: CutoverRequest, results: tuple[CheckResult, ...]) -> None:
+def _tell(asked: CutoverRequest) -> None:
     log.info("%s %s of %s: %s from %s on, %s to %s.", asked.mode, asked.direction, asked.region, ", ".join(asked.kinds), asked.from_period,
              asked.old_owner, asked.new_owner)  # fmt: skip
-    for each in results:
-        level = {Verdict.PASS: logging.INFO, Verdict.WARN: logging.WARNING, Verdict.FAIL: logging.ERROR}[each.verdict]
-        log.log(level, "%-4s %s: %s %s", each.verdict, each.name, each.found, each.remedy)

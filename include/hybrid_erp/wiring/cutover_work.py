@@ -49,7 +49,7 @@ class CutoverWork:
 
     def look_again(self, erp: str, legal_entity: str) -> None:
         """Look for dead letters that may be at a company all the same; what is found goes back to its delivery."""
-        with store_connection("delivery") as connection, closing(connector(settings(), erp, legal_entity)) as company:
+        with store_connection("delivery") as connection, closing(connector(settings(), erp, legal_entity, only=Role.CANDIDATE)) as company:
             look_again(erp, legal_entity, company, PostgresDeadLetters(connection), by="cutover")
 
     def capture(self, cutover: Cutover, erp: str, legal_entity: str) -> None:
