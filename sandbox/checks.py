@@ -12,8 +12,8 @@ from sandbox.places import CHECKOUT
 
 PROGRAMS = Path(sys.executable).parent
 
-# Everything that needs neither a server nor another program of ours.
-QUICK = "not site and not processes"
+# Everything that needs neither a server nor another program of ours, nor searches for long.
+QUICK = "not site and not processes and not exploration"
 
 # A folder without a Python file is an error to mypy, so it is told which have one.
 SOURCES = ("include", "sandbox", "dags", "plugins", "tests", "benchmarks")
