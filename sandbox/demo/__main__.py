@@ -13,7 +13,7 @@ def main() -> int:
     """0 if the ERPs hold exactly what they should."""
     try:
         return tell(telling())
-    except (StartError, StopError, TimeoutError, OSError) as error:
+    except (StartError, StopError, TimeoutError, RuntimeError, OSError) as error:
         print(f"\nThe demonstration did not finish: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -287,12 +287,12 @@ BEGIN
         RAISE EXCEPTION 'cutover % of region % has begun or ended', c.cutover_id, c.region
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
-    IF c.evidence_hash IS DISTINCT FROM p_evidence_hash THEN
-        RAISE EXCEPTION 'the evidence has changed since % was asked', p_by USING ERRCODE = 'object_not_in_prerequisite_state';
-    END IF;
     IF p_by = c.requested_by THEN
         RAISE EXCEPTION '% asked for this %, and so cannot approve it', p_by, c.direction
             USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    IF c.evidence_hash IS DISTINCT FROM p_evidence_hash THEN
+        RAISE EXCEPTION 'the evidence has changed since % was asked', p_by USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     IF p_role = 'controller' AND NOT p_legal_entity = ANY(c.legal_entities) THEN
         RAISE EXCEPTION '% is not of region %', p_legal_entity, c.region USING ERRCODE = 'object_not_in_prerequisite_state';
