@@ -14,10 +14,9 @@ from hybrid_erp.model.cutover import Verdict
 from hybrid_erp.model.delivery import ErpIdentity, Posted, Role
 from hybrid_erp.model.documents import JournalEntry
 from hybrid_erp.model.errors import ConfigurationError, ErpUnavailableError, WrongSystemError
-from hybrid_erp.operations.preflight import candidate_quiet, credentials, periods_open
+from hybrid_erp.operations.preflight import candidate_quiet, credentials, lock_out_possible, periods_open
 from hybrid_erp.settings import Settings
 from hybrid_erp.wiring.companies import AskedCompanies, asked_companies
-from hybrid_erp.wiring.preflight import no_lock_out
 from sandbox.golden import SECRETS
 from sandbox.site import Site
 from tests.builders import the_settings
@@ -40,7 +39,7 @@ def settings() -> Settings:
 def companies(site: Site, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[AskedCompanies]:
     for name, content in site.connections().items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(content))
-    with asked_companies(settings, no_lock_out) as asked:
+    with asked_companies(settings) as asked:
         yield asked
 
 
@@ -55,7 +54,9 @@ def ledgersmb(site: Site, settings: Settings) -> LedgerSmbUnderTest:
 
 
 def test_every_credential_of_both_erps_reaches_its_company(companies: AskedCompanies) -> None:
-    assert_verdict(credentials.check(a_subject(), facts(companies=companies)), Verdict.PASS, "12 credentials of 4 companies")
+    assert_verdict(
+        credentials.check(a_subject(), facts(companies=companies)), Verdict.PASS, "12 credentials of 4 companies", "may post what moves"
+    )
 
 
 @pytest.mark.parametrize("erp", [LEGACY, CLOUD])
@@ -95,6 +96,16 @@ def test_a_connection_that_airflow_does_not_have_is_a_fault_of_the_configuration
 
     with pytest.raises(ConfigurationError, match="tryton_de01_run_off"):
         companies.identity(CLOUD, "DE01", Role.RUN_OFF)
+
+
+def test_a_lock_out_would_stop_people_and_leave_us_our_rights(companies: AskedCompanies) -> None:
+    result = lock_out_possible.check(a_subject(), facts(companies=companies))
+
+    assert result.verdict is not Verdict.FAIL, result
+    assert set(result.evidence["companies"]) == {f"{entity} at {erp}" for entity in ENTITIES for erp in (LEGACY, CLOUD)}
+    for where, found in result.evidence["companies"].items():
+        assert any("bookkeeper" in login for login in found["stopped"]), (where, found)
+        assert not any("candidate" in login or "run_off" in login for login in found["stopped"]), (where, found)
 
 
 def test_copies_are_quiet_in_both_erps_as_they_are_set_up(companies: AskedCompanies) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from airflow.sdk.exceptions import AirflowNotFoundException
 
@@ -15,29 +15,19 @@ from hybrid_erp.model.delivery import ErpIdentity, Role
 from hybrid_erp.model.errors import ConfigurationError
 from hybrid_erp.model.lock_out import LockOutState
 from hybrid_erp.model.preflight import Quietness
-from hybrid_erp.ports import BooksReader
+from hybrid_erp.ports import BooksReader, LockOut
 from hybrid_erp.settings import Settings
-from hybrid_erp.wiring.connectors import books_reader, connector, quietness
+from hybrid_erp.wiring.connectors import books_reader, connector, lock_out, quietness
 
 A = TypeVar("A")
 
 
-class LockOut(Protocol):
-    """The part of a company's lock-out that a preflight asks."""
-
-    def state(self) -> LockOutState:
-        """Who may post now, by the ERP's own word."""
-
-    def close(self) -> None:
-        """End the session."""
-
-
-LockOutOf = Callable[[Settings, str, str], LockOut | None]
-"""The lock-out of a company by the custodian's credential; None: its dialect has none."""
+LockOutOf = Callable[[Settings, str, str], LockOut]
+"""The lock-out of a company by the custodian's credential; raises ConfigurationError where there is none."""
 
 
 @contextmanager
-def asked_companies(settings: Settings, lock_out_of: LockOutOf) -> Iterator[AskedCompanies]:
+def asked_companies(settings: Settings, lock_out_of: LockOutOf = lock_out) -> Iterator[AskedCompanies]:
     """Companies to ask until the block ends."""
     with ExitStack() as stack:
         yield AskedCompanies(settings, lock_out_of, stack)
@@ -73,14 +63,11 @@ class AskedCompanies:
         """What could make a copy loud there."""
         return _told(lambda: quietness(self.settings, erp, legal_entity))
 
-    def lock_out_state(self, erp: str, legal_entity: str) -> LockOutState | None:
-        """Who may post there now; None: there is no lock-out."""
+    def lock_out_state(self, erp: str, legal_entity: str) -> LockOutState:
+        """Who may post there now, in a session of its own."""
 
-        def ask() -> LockOutState | None:
-            found = self.lock_out_of(self.settings, erp, legal_entity)
-            if found is None:
-                return None
-            with closing(found) as company:
+        def ask() -> LockOutState:
+            with closing(self.lock_out_of(self.settings, erp, legal_entity)) as company:
                 return company.state()
 
         return _told(ask)

@@ -13,20 +13,16 @@ from hybrid_erp.operations.preflight.needs import Facts
 from hybrid_erp.operations.preflight.run import run_checks
 from hybrid_erp.operations.preflight.subject import Subject
 from hybrid_erp.settings import Settings
-from hybrid_erp.wiring.companies import LockOut, LockOutOf, asked_companies
+from hybrid_erp.wiring.companies import LockOutOf, asked_companies
 from hybrid_erp.wiring.configuration import settings
+from hybrid_erp.wiring.connectors import lock_out
 from hybrid_erp.wiring.delivery import store_connection
 from hybrid_erp.wiring.surroundings import AirflowSurroundings
 
 log: Final = logging.getLogger(__name__)
 
 
-def no_lock_out(configured: Settings, erp: str, legal_entity: str) -> LockOut | None:
-    """No dialect has one."""
-    return None
-
-
-def preflight(request: CutoverRequest, versions: Versions, *, lock_out_of: LockOutOf = no_lock_out) -> tuple[CheckResult, ...]:
+def preflight(request: CutoverRequest, versions: Versions, *, lock_out_of: LockOutOf = lock_out) -> tuple[CheckResult, ...]:
     """Every check's answer, written to the log as well. Nothing is sent to any ERP, and nothing is changed.
 
     Raises:

@@ -177,7 +177,7 @@ class FakeCompanies:
     """(ERP, accounting period)"""
     moved: list[AccountMovement] = field(default_factory=lambda: [a_movement()])
     loud: dict[str, Quietness] = field(default_factory=dict)
-    states: dict[str, LockOutState | None] = field(default_factory=dict)
+    states: dict[str, LockOutState] = field(default_factory=dict)
     custodian_fails: dict[str, Exception] = field(default_factory=dict)
     asked: list[tuple[object, ...]] = field(default_factory=list)
 
@@ -197,7 +197,7 @@ class FakeCompanies:
     def quietness(self, erp: str, legal_entity: str) -> Quietness:
         return self.loud.get(erp, Quietness("nothing is sent by itself"))
 
-    def lock_out_state(self, erp: str, legal_entity: str) -> LockOutState | None:
+    def lock_out_state(self, erp: str, legal_entity: str) -> LockOutState:
         if error := self.custodian_fails.get(erp):
             raise error
         return self.states.get(erp, a_lock_out_state())

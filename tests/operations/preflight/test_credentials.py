@@ -41,5 +41,5 @@ def test_a_control_that_an_earlier_move_has_locked_out_gets_its_rights_back() ->
 
 
 def test_an_erp_that_does_not_tell_rights_is_named() -> None:
-    companies = FakeCompanies(states={LEGACY: None})
+    companies = FakeCompanies(custodian_fails={LEGACY: ConfigurationError("no lock-out.")})
     assert_verdict(check(a_subject(), facts(companies=companies)), Verdict.PASS, f"{LEGACY} does not tell whether they may post")

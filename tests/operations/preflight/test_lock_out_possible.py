@@ -6,7 +6,7 @@ from typing import Any
 
 from hybrid_erp.model.cutover import Direction, Verdict
 from hybrid_erp.model.delivery import Role
-from hybrid_erp.model.errors import ErpUnavailableError
+from hybrid_erp.model.errors import ConfigurationError, ErpUnavailableError
 from hybrid_erp.model.lock_out import LockOutState
 from hybrid_erp.model.ownership import PostingKind
 from hybrid_erp.operations.preflight.lock_out_possible import check
@@ -15,7 +15,7 @@ from tests.operations.preflight.facts import CLOUD, LEGACY, FakeCompanies, a_loc
 CLOSERS = {"DE01": {"legacy": ["billie"], "cloud": ["carla"]}}
 
 
-def with_state(state: LockOutState | None, erp: str = LEGACY, **terms: Any) -> Any:
+def with_state(state: LockOutState, erp: str = LEGACY, **terms: Any) -> Any:
     return check(a_subject(**terms), facts(companies=FakeCompanies(states={erp: state})))
 
 
@@ -27,15 +27,18 @@ def test_whom_a_lock_out_stops_is_told_of_both_erps() -> None:
 
 
 def test_an_erp_without_a_lock_out_is_refused() -> None:
-    assert_verdict(with_state(None), Verdict.FAIL, f"DE01 at {LEGACY}: no lock-out available")
-    assert_verdict(with_state(None, CLOUD), Verdict.FAIL, f"UK01 at {CLOUD}: no lock-out available, so there is no reverse")
+    none = ConfigurationError("the pack says nothing of it.")
+
+    for erp, told in ((LEGACY, "no lock-out: the pack says nothing of it"), (CLOUD, "no lock-out, and so no reverse: the pack")):
+        result = check(a_subject(), facts(companies=FakeCompanies(custodian_fails={erp: none})))
+        assert_verdict(result, Verdict.FAIL, f"DE01 at {erp}: {told}")
 
 
 def test_a_custodian_who_does_not_answer_is_named_and_the_others_are_asked_all_the_same() -> None:
-    companies = FakeCompanies(custodian_fails={LEGACY: ErpUnavailableError("refused.")}, states={CLOUD: None})
-    result = check(a_subject(), facts(companies=companies))
+    result = check(a_subject(), facts(companies=FakeCompanies(custodian_fails={LEGACY: ErpUnavailableError("refused.")})))
 
-    assert_verdict(result, Verdict.FAIL, f"the custodian of DE01 at {LEGACY}: refused", f"UK01 at {CLOUD}: no lock-out available")
+    assert_verdict(result, Verdict.FAIL, f"the custodian of DE01 at {LEGACY}: refused")
+    assert set(result.evidence["companies"]) == {f"DE01 at {CLOUD}", f"UK01 at {CLOUD}"}
 
 
 def test_a_credential_that_must_post_on_and_cannot_is_refused() -> None:
@@ -84,3 +87,10 @@ def test_before_a_rollback_the_legacy_erp_is_locked_out_already() -> None:
     locked = a_lock_out_state(without=["control", "billie"], generation=7)
     result = with_state(locked, LEGACY, direction=Direction.ROLLBACK)
     assert_verdict(result, Verdict.PASS, f"DE01 at {LEGACY} stops nobody", f"DE01 at {CLOUD} stops billie, control")
+
+
+def test_before_a_rollback_the_closers_are_still_those_of_each_erp() -> None:
+    result = with_state(a_lock_out_state(), closers={"DE01": {"cloud": ["billie"]}}, direction=Direction.ROLLBACK)
+
+    assert result.evidence["companies"][f"DE01 at {CLOUD}"]["closers"] == ["billie"]
+    assert result.evidence["companies"][f"DE01 at {LEGACY}"]["closers"] == []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hybrid_erp.model.documents import DocumentType
-from hybrid_erp.model.mapping import Mapping
+from hybrid_erp.model.mapping import AccountRule, Mapping
 from hybrid_erp.operations.preflight.mapped import gaps
 from tests.operations.preflight.facts import a_line
 
@@ -54,3 +54,11 @@ def test_a_rule_that_has_ended_before_the_period_that_moves_is_a_gap() -> None:
 def test_a_gap_is_told_once_and_what_has_no_canonical_name_is_left_to_its_reader() -> None:
     assert len(told(a_line("5000"), a_line("5000"))) == 1
     assert told(a_line("1890 of the ERP", tax_code="X of the ERP")) == ()
+
+
+def test_an_account_that_comes_back_as_another_is_a_gap_should_a_mapping_ever_allow_it() -> None:
+    rules = (AccountRule(canonical="4000", native="A"), AccountRule(canonical="1100", native="A"))
+    mapping = Mapping.model_construct(version="1", erp="cloud", accounts=rules, dimensions={"project": "projekt"})  # a checked one refuses
+
+    found = gaps([a_line("1100")], mapping, legal_entity="DE01", on=ON)
+    assert found == ("account 1100 of DE01 is A in cloud, which comes back as 4000",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -68,6 +69,14 @@ def test_equal_facts_have_one_hash_whenever_they_are_asked_for() -> None:
 
     assert hash_of(first) == hash_of(later)
     assert len(hash_of(first)) == 64
+
+
+def test_evidence_that_was_stored_and_read_again_has_its_hash_still() -> None:
+    subject = a_subject()
+    evidence = evidence_of(subject.request, run_checks(subject, facts()), subject.versions)
+    reordered = dict(sorted(json.loads(json.dumps(evidence)).items(), reverse=True))
+
+    assert evidence_hash(reordered) == evidence_hash(evidence)
 
 
 def test_the_order_in_which_things_were_named_does_not_matter() -> None:

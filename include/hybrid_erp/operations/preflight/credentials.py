@@ -48,12 +48,11 @@ class _Asked:
 def _asked(subject: Subject, companies: Companies, erp: str, legal_entity: str) -> _Asked:
     failures = [told for role in Role if (told := _refusal(companies, erp, legal_entity, role))]
     try:
-        state = companies.lock_out_state(erp, legal_entity)
-    except (ErpUnavailableError, WrongSystemError, ConfigurationError):
-        state = None  # the custodian's own check says so
-    if state is not None:
-        failures += _without_rights(subject, state, erp, legal_entity)
-    return _Asked(erp, legal_entity, tuple(failures), state is not None)
+        failures += _without_rights(subject, companies.lock_out_state(erp, legal_entity), erp, legal_entity)
+        tells_rights = True
+    except (ErpUnavailableError, WrongSystemError, ConfigurationError):  # `lock_out_possible` says why
+        tells_rights = False
+    return _Asked(erp, legal_entity, tuple(failures), tells_rights)
 
 
 def _refusal(companies: Companies, erp: str, legal_entity: str, role: Role) -> str | None:

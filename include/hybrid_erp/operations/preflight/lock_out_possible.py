@@ -24,11 +24,11 @@ def check(subject: Subject, facts: Facts) -> CheckResult:
             where = f"{legal_entity} at {erp}"
             try:
                 state = facts.companies.lock_out_state(erp, legal_entity)
-            except (ErpUnavailableError, WrongSystemError, ConfigurationError) as error:
-                failures.append(f"the custodian of {where}: {error.message}")
+            except ConfigurationError as error:
+                failures.append(f"{where}: no lock-out{_consequence(subject, erp)}: {error.message}")
                 continue
-            if state is None:
-                failures.append(f"{where}: {_none(subject, erp)}")
+            except (ErpUnavailableError, WrongSystemError) as error:
+                failures.append(f"the custodian of {where}: {error.message}")
                 continue
             closers = subject.closers(erp, legal_entity)
             failures += [f"{where}: {told}" for told in _failures(subject, state, closers)]
@@ -53,8 +53,9 @@ def check(subject: Subject, facts: Facts) -> CheckResult:
     )
 
 
-def _none(subject: Subject, erp: str) -> str:
-    return "no lock-out available" if erp == subject.request.old_owner else "no lock-out available, so there is no reverse"
+def _consequence(subject: Subject, erp: str) -> str:
+    """A rollback would have to lock out the new owner."""
+    return ", and so no reverse" if erp == subject.request.new_owner else ""
 
 
 def _failures(subject: Subject, state: LockOutState, closers: frozenset[str]) -> Iterator[str]:

@@ -97,8 +97,8 @@ class Companies(Protocol):
     def quietness(self, erp: str, legal_entity: str) -> Quietness:
         """What could make a copy loud there."""
 
-    def lock_out_state(self, erp: str, legal_entity: str) -> LockOutState | None:
-        """Who may post there now, by the custodian's credential; None: the dialect has no lock-out."""
+    def lock_out_state(self, erp: str, legal_entity: str) -> LockOutState:
+        """Who may post there now, by the custodian's credential; a ConfigurationError says that there is no lock-out."""
 
 
 class Surroundings(Protocol):
