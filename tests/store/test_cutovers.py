@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hybrid_erp.adapters.store.cutovers import TIMEOUTS
 from hybrid_erp.adapters.store.dead_letters import PostgresDeadLetters
 from hybrid_erp.model.claim import SettledDead, SettledInDoubt, SettledPosted
 from hybrid_erp.model.cutover import ApproverRole, Direction, Mode
@@ -179,6 +180,20 @@ def test_a_period_that_stays_and_a_reference_document_are_not_touched(region: St
 
     assert {claim.document.document_type.value for claim in region.claim()} == {"journal_entry", "customer"}
     assert region.one("SELECT count(*) FROM outbox WHERE state = 'waiting' AND period = '2026-04'") == 1
+
+
+def test_who_stops_before_the_commit_holds_the_region_for_seconds_alone(region: Store) -> None:
+    stopped, move = region.connect("cutover"), Move(region).approved()
+    stopped.execute("BEGIN")
+    stopped.execute(TIMEOUTS)
+    stopped.execute("SELECT freeze_region(%s, 'a runner that stops here')", (move.id,))
+
+    move.cutovers.freeze(move.id)
+
+    assert [row["changed_by"] for row in region.sql("SELECT DISTINCT changed_by FROM ownership_history WHERE reason = 'frozen'")] == [
+        "tests"
+    ]
+    stopped.close()
 
 
 # Drain

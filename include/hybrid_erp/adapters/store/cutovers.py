@@ -30,8 +30,9 @@ from hybrid_erp.model.errors import OwnershipConflictError
 from hybrid_erp.model.lock_out import PostingRight
 from hybrid_erp.model.ownership import Phase, PostingKind
 
-#: A claim that holds the lock for longer than this is stuck; waiting longer would hold up the claims behind this one.
-LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '4s'"
+#: A claim that holds the lock for longer than this is stuck; waiting longer would hold up the claims behind this one. Who stops between a
+#: function and its commit holds the region's lock: PostgreSQL ends its session, and nothing has happened.
+TIMEOUTS: Final = "SET LOCAL lock_timeout = '4s'; SET LOCAL idle_in_transaction_session_timeout = '5s'"
 LOCK_TRIES: Final = 5
 
 
@@ -174,7 +175,7 @@ class PostgresCutovers:
         for left in reversed(range(LOCK_TRIES)):
             try:
                 with self.connection.transaction():
-                    self.connection.execute(LOCK_TIMEOUT)
+                    self.connection.execute(TIMEOUTS)
                     row = self.connection.execute(statement, terms).fetchone()
                 assert row is not None
                 return row[0]

@@ -14,8 +14,7 @@ def freeze(move: Move) -> Found:
         OwnershipConflictError: The region is not in the phase, or lacks an approval; nothing was changed.
         ErpUnavailableError, WrongSystemError: The new owner's custodian does not answer; run again, or release.
     """
-    before = move.now
-    if (before.active or before.ended_at is not None) and move.past(Phase.DRAINED):
+    if move.past(Phase.FROZEN) and move.past(Phase.DRAINED):  # frozen alone: perhaps not every company is locked out yet
         return {"phase": "reached before"}
     move.store.freeze(move.cutover_id)
     now, locked = move.now, []

@@ -59,6 +59,8 @@ class Move:
         if now.active and now.phase is Phase.RELEASING:
             raise CutoverGivenUpError(f"This {now.direction} of {now.region} is being released.")
         if not now.active:
+            if phase is Phase.FROZEN:
+                return False
             raise CutoverGivenUpError(f"Region {now.region} is not frozen by this {now.direction}.")
         return now.phase in _ORDER and _ORDER.index(now.phase) >= _ORDER.index(phase)
 
