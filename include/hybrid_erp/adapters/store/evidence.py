@@ -12,9 +12,9 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from hybrid_erp.adapters.store.audit import ROWS
 from hybrid_erp.adapters.store.evidence_sql import (
     APPROVALS,
+    AUDIT_LINES,
     AUDIT_RANGE,
     CUTOVER,
     DOCUMENTS,
@@ -38,8 +38,8 @@ SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 NAMES_OF_A_RECONCILIATION: Final = ("reconciliation", "reconciliation_id")
 
 Row = dict[str, Any]
-Facts = dict[str, Row | list[Row]]
-"""Each under the name of the part that it becomes: one thing, or the rows of a table."""
+Facts = dict[str, Row | list[Row] | list[str]]
+"""Each under the name of the part that it becomes: one thing, or the rows of a table, or such rows as lines of JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +111,9 @@ class PostgresEvidence:
         seals = self._rows(SEALS, {**cutover, **between})
         from_xid = min([first, *(seal["from_xid"] for seal in seals)])
         sealed_to = max([0, *(seal["to_xid"] for seal in seals)])
-        rows = self._rows(ROWS, (cutover["region"], from_xid, max(last + 1, sealed_to)))
-        unsealed = sum(row["xid"] >= sealed_to for row in rows)
-        return {"audit/coverage": {**between, "rows": len(rows), "rows_not_sealed": unsealed}, "audit/rows": rows, "audit/seals": seals}
+        rows = self.connection.execute(AUDIT_LINES, (cutover["region"], from_xid, max(last + 1, sealed_to))).fetchall()
+        coverage = {**between, "rows": len(rows), "rows_not_sealed": sum(xid >= sealed_to for _, xid in rows)}
+        return {"audit/coverage": coverage, "audit/rows": [line for line, _ in rows], "audit/seals": seals}
 
     def _rows(self, statement: LiteralString, terms: Mapping[str, Any] | Sequence[Any]) -> list[Row]:
         with self.connection.cursor(row_factory=dict_row) as cursor:

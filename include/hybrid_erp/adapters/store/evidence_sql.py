@@ -2,6 +2,8 @@
 
 from typing import Final, LiteralString
 
+from hybrid_erp.adapters.store.audit import ROWS
+
 CUTOVER: Final = "SELECT c.* FROM cutover c WHERE c.cutover_id = %(cutover_id)s"
 APPROVALS: Final = """
     SELECT a.role, a.legal_entity, a.approved_by, a.approver_id, a.answered_at, a.recorded_at, a.evidence_hash,
@@ -35,6 +37,8 @@ SEALS: Final = """
            encode(previous_hash, 'hex') AS previous_hash, encode(seal_hash, 'hex') AS seal_hash
     FROM audit_seal WHERE region = %(region)s AND to_xid > %(first_xid)s AND from_xid <= %(last_xid)s ORDER BY seal_no
 """
+# There may be a hundred thousand: PostgreSQL writes them as the lines that they become.
+AUDIT_LINES: Final = f"SELECT to_json(a)::text AS line, a.xid FROM ({ROWS}) a ORDER BY a.xid, a.audit_id"
 # Phase and epoch by the first and the last word of history on this cutover. The owner before is the one that the freeze demands, the owner
 # after the one that the switch writes: both functions of the store, and neither is believed from a flag.
 OWNERSHIP: Final = """

@@ -16,7 +16,8 @@ from hybrid_erp.operations.evidence.manifest import Part
 
 SUMMARY: Final = "summary.html"
 
-Facts = Mapping[str, Mapping[str, Any] | Sequence[Mapping[str, Any]]]
+Facts = Mapping[str, Mapping[str, Any] | Sequence[Mapping[str, Any]] | Sequence[str]]
+"""By the name of the part: one thing, or the rows of a table, or such rows as lines of JSON."""
 
 
 def evidence_of(facts: Facts, page: str, package: str, key: Ed25519PrivateKey) -> tuple[str, bytes]:
@@ -32,11 +33,9 @@ def parts_of(facts: Facts) -> Iterator[Part]:
     """One part for each fact, in the facts' order."""
     for name, fact in facts.items():
         if isinstance(fact, Mapping):
-            text = json.dumps(fact, default=_plain, sort_keys=True, ensure_ascii=False, indent=1) + "\n"
-            yield Part(f"{name}.json", text.encode())
+            yield Part(f"{name}.json", (_ONE.encode(fact) + "\n").encode())
         else:
-            lines = (json.dumps(row, default=_plain, sort_keys=True, ensure_ascii=False) + "\n" for row in fact)
-            yield Part(f"{name}.jsonl", "".join(lines).encode())
+            yield Part(f"{name}.jsonl", "".join(f"{row if isinstance(row, str) else _ROW.encode(row)}\n" for row in fact).encode())
 
 
 def _plain(value: Any) -> str:
@@ -48,3 +47,8 @@ def _plain(value: Any) -> str:
     if isinstance(value, UUID | date):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no place in evidence")
+
+
+# Made once: to make one for each row takes as long as the row.
+_ONE: Final = json.JSONEncoder(default=_plain, sort_keys=True, ensure_ascii=False, indent=1)
+_ROW: Final = json.JSONEncoder(default=_plain, sort_keys=True, ensure_ascii=False)

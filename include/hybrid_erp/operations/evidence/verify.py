@@ -109,7 +109,7 @@ def _of_audit(archive: zipfile.ZipFile, manifest: Manifest) -> Iterator[str]:
 
 
 def _lines(archive: zipfile.ZipFile, name: str) -> Iterator[Mapping[str, Any]]:
-    yield from map(json.loads, archive.read(name).splitlines())
+    yield from (json.loads(line.decode()) for line in archive.read(name).splitlines())
 
 
 def _to_seal(row: Mapping[str, Any]) -> AuditSeal:
