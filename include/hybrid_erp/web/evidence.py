@@ -53,7 +53,12 @@ def _words(step: str) -> str:
 def _checks(evidence: Any) -> list[Mapping[str, Any]]:
     """The preflight's checks, where the evidence has them in the form in which they are written."""
     checks = evidence.get("checks") if isinstance(evidence, Mapping) else None
-    return [each for each in checks or [] if isinstance(each, Mapping) and {"name", "verdict", "found"} <= each.keys()]
+    told = [
+        each
+        for each in (checks if isinstance(checks, list) else [])
+        if isinstance(each, Mapping) and {"name", "verdict", "found"} <= each.keys()
+    ]
+    return [{"remedy": "", **each} for each in told]
 
 
 def _reconciliation(facts: Facts, name: str, title: str) -> dict[str, Any]:
