@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from hybrid_erp.operations.evidence.keys import new_key, pem_of, private_key_of
 from sandbox import airflow_parts, erps
 from sandbox.fault_proxy import FaultyLine
 from sandbox.golden import SECRETS, golden_cluster
@@ -27,6 +28,8 @@ from sandbox.ports import HOST, free_ports
 from sandbox.postgres import Cluster
 
 SITE_FILE = "site.json"
+EVIDENCE_KEY = "evidence"
+PUBLIC_KEY_FILE = "evidence-public-key.pem"
 
 # Role names are Airflow's: https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/auth-manager/simple/
 ROLES = {"admin": "admin", "lead": "op", "deputy": "op", "controller": "user", "controller-uk": "user", "viewer": "viewer"}
@@ -49,7 +52,7 @@ class Site:
     folder: Path
     ports: Mapping[str, int]
     logins: Mapping[str, str] = field(repr=False)
-    keys: Mapping[str, str] = field(repr=False)  # of Airflow: JWT, Fernet, sessions
+    keys: Mapping[str, str] = field(repr=False)  # of Airflow: JWT, Fernet, sessions; and the one that evidence is signed with
     has_airflow: bool = True
     has_faulty_lines: bool = False  # the product reaches the ERPs through fault proxies
     config: Path = CHECKOUT / "config"
@@ -66,11 +69,12 @@ class Site:
 
     def connections(self) -> dict[str, dict[str, object]]:
         """Every Airflow Connection of the site, by its id, in Airflow's JSON form."""
-        from sandbox.store_setup import store_connections
+        from sandbox.store_setup import evidence_connection, store_connections
 
         database, tryton = (self.line_port(erp) for erp in LINES)
         reached = replace(self.cluster, port=database), {**self.ports, "tryton": tryton}
-        return {**erps.connections(*reached, self.folder / SECRETS), **store_connections(self.cluster)}
+        signing = evidence_connection(self.keys[EVIDENCE_KEY])
+        return {**erps.connections(*reached, self.folder / SECRETS), **store_connections(self.cluster), **signing}
 
     def line_port(self, erp: str) -> int:
         """The port at which the product reaches `ledgersmb` or `tryton`."""
@@ -135,6 +139,12 @@ class Site:
         write_private(self.folder / SITE_FILE, json.dumps(asdict(self), default=str, indent=2))
         (self.folder / "airflow").mkdir(exist_ok=True)
         write_private(self.folder / "airflow" / airflow_parts.PASSWORDS_FILE, json.dumps(dict(self.logins)))
+        self.public_key.write_text(pem_of(private_key_of(self.keys[EVIDENCE_KEY]).public_key()))
+
+    @property
+    def public_key(self) -> Path:
+        """The file with the key that this site's evidence is verified with."""
+        return self.folder / PUBLIC_KEY_FILE
 
     @classmethod
     def load(cls, folder: Path) -> Site:
@@ -176,7 +186,7 @@ def new_site(folder: Path, progress: Progress, *, airflow: bool, faulty_lines: b
         folder=folder,
         ports=dict(zip(names, free_ports(len(names)), strict=True)),
         logins={login: secrets.token_urlsafe(12) for login in ROLES},
-        keys=airflow_parts.new_keys(),
+        keys={**airflow_parts.new_keys(), EVIDENCE_KEY: new_key()},
         has_airflow=airflow,
         has_faulty_lines=faulty_lines,
         config=Path(shutil.copytree(CHECKOUT / "config", folder / "config")) if own_config else CHECKOUT / "config",

@@ -50,3 +50,8 @@ def store_connections(cluster: Cluster) -> dict[str, dict[str, object]]:
         f"hybrid_erp_{duty}": {"conn_type": "postgres", "host": HOST, "port": cluster.port, "login": login_of(duty), "schema": DATABASE}
         for duty in DUTIES
     }
+
+
+def evidence_connection(private_key: str) -> dict[str, dict[str, object]]:
+    """The Airflow Connection whose password is the key that evidence is signed with."""
+    return {"hybrid_erp_evidence_key": {"conn_type": "generic", "password": private_key}}

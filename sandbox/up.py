@@ -33,6 +33,7 @@ def welcome(site: Site) -> str:
         f"  Airflow        {site.airflow_url}\n{logins}\n"
         f"  Canonical API  {site.airflow_url}{CANONICAL_API_PATH}\n"
         f"  PostgreSQL     {site.cluster.dsn()}\n"
+        f"  Evidence key   {site.public_key}\n"
         f"  ERPs\n{companies}\n\n"
         f"  Logs are in {site.folder / 'logs'}. Stop with `make down`."
     )

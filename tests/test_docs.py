@@ -123,7 +123,7 @@ def test_the_api_page_names_each_code_of_the_web_layer_and_no_other() -> None:
 
 
 def test_the_api_page_names_every_route_and_no_other() -> None:
-    source = "".join((PACKAGE / "web" / name).read_text(encoding="utf-8") for name in ("api.py", "reconciliations.py"))
+    source = "".join((PACKAGE / "web" / name).read_text(encoding="utf-8") for name in ("api.py", "cutovers.py", "reconciliations.py"))
     served = {f"{verb.upper()} {path.replace(':path', '')}" for verb, path in re.findall(r'@api\.(get|post)\("([^"]+)"', source)}
 
     assert set(re.findall(r"^\| `((?:GET|POST) /[^`]*)`", API, re.MULTILINE)) == served

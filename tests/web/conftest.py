@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi import FastAPI
 
+from hybrid_erp.adapters.store.board import PostgresBoard
 from hybrid_erp.adapters.store.reads import PostgresReader
 from hybrid_erp.adapters.store.reconciliations_reading import PostgresReconciliationReading
 from hybrid_erp.adapters.store.waking import Waker
@@ -49,9 +50,9 @@ def a_link(erp: str, legal_entity: str, native_id: str) -> str | None:
 def api(store: Store, login: FakeLogin) -> FastAPI:
     pool = store.pool("reader")
     problems = [{"file": "config/regions/mars.yaml", "field": "region", "reason": "unknown", "remedy": "correct it"}]
-    facade = Facade(
-        store.intake(), PostgresReader(pool), Waker(pool), PostgresReconciliationReading(pool), problems, a_link, {"1000": "Cash at bank"}
-    )
+    results, board = PostgresReconciliationReading(pool), PostgresBoard(pool)
+    names = {"1000": "Cash at bank"}
+    facade = Facade(store.intake(), PostgresReader(pool), Waker(pool), results, board, problems, a_link, names)
     return build_api(lambda: facade, login)
 
 

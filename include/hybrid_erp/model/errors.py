@@ -263,3 +263,17 @@ class CutoverRefusedError(HybridErpError):
 
     code = "cutover-refused"
     remedy = "Correct the named field of the run's form, or what the message names, and trigger the run again."
+
+
+class EvidenceKeyError(HybridErpError):
+    """A key that evidence is signed or verified with is missing, or is no Ed25519 key."""
+
+    code = "evidence-key"
+    remedy = "Make and keep keys as docs/evidence.md says; a key is never written into a message."
+
+
+class NoEvidenceError(HybridErpError):
+    """There is no cutover that the evidence could be of."""
+
+    code = "no-evidence"
+    remedy = "Take the cutover's id from its run in Airflow or from the region's board."

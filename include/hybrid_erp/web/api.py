@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from hybrid_erp import __version__
 from hybrid_erp.flow.intake import Intake, IntakeAnswer, Verdict
 from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE
+from hybrid_erp.web.cutovers import BoardReads, add_cutovers
 from hybrid_erp.web.problems import http_problem, invalid_request, problem_of, problem_response, status_of
 from hybrid_erp.web.reconciliations import ReconciliationReads, add_reconciliations
 from hybrid_erp.web.report import DocumentLink, no_link
@@ -83,6 +84,7 @@ class Facade:
     reader: Reads
     waker: Wakes
     reconciliations: ReconciliationReads
+    board: BoardReads
     problems: Sequence[Mapping[str, str]] = ()
     """What is wrong in the configuration."""
     document_link: DocumentLink = no_link
@@ -115,6 +117,7 @@ def build_api(open_facade: Callable[[], Facade], login: Login) -> FastAPI:
     _add_intake(api, run, login)
     _add_queries(api, run)
     add_reconciliations(api, run)
+    add_cutovers(api, run)
     _add_descriptions(api, run)
     return api
 

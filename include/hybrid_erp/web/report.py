@@ -57,7 +57,7 @@ def as_html(result: Result, link: DocumentLink, names: Mapping[str, str]) -> str
     entities = [_entity(result, entity) for entity in result["entities"]]
     lacking = sorted(set(result["legal_entities"]) - {entity["legal_entity"] for entity in entities})
     terms = {"result": result, "entities": entities, "lacking": lacking, "link": link, "names": names}
-    page: str = _template().render(terms, tables=TABLES, shown_max=SHOWN_MAX)
+    page: str = template("reconciliation.html").render(terms, tables=TABLES, shown_max=SHOWN_MAX)
     return page
 
 
@@ -76,7 +76,8 @@ def instant(at: datetime | None) -> str:
 
 
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """A page's template. What is put into it is text and never a part of the page; what it lacks is an error."""
     environment = Environment(
         loader=PackageLoader("hybrid_erp.web"),
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -85,7 +86,7 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters |= {"money": money, "instant": instant}
-    return environment.get_template("reconciliation.html")
+    return environment.get_template(name)
 
 
 def _entity(result: Result, entity: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from hybrid_erp.operations.adopt import CrosswalkWriter, adopt_master_data
 from hybrid_erp.operations.establish import establish_ownership
 from hybrid_erp.settings import Settings, load_settings
 from hybrid_erp.web.report import TABLES, as_csv, as_html, as_json, no_link
+from hybrid_erp.wiring.cli_evidence import add_evidence
 from hybrid_erp.wiring.cutover_cli import add_commands
 from hybrid_erp.wiring.pools import airflow_is_here, pools, pools_of_airflow, problems_of
 
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     verify = command("audit-verify", _verify, "Verify an exported audit trail, offline.", store=False)
     verify.add_argument("file", type=Path)
     verify.add_argument("--head", action="append", default=[], metavar="REGION=HASH", help="a seal's hash that was kept elsewhere")
+    add_evidence(command, _store)
     return parser
 
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from hybrid_erp.adapters.store.board import PostgresBoard
 from hybrid_erp.adapters.store.intake import PostgresIntake
 from hybrid_erp.adapters.store.reads import PostgresReader
 from hybrid_erp.adapters.store.reconciliations_reading import PostgresReconciliationReading
@@ -41,6 +42,7 @@ def open_facade() -> Facade:
         PostgresReader(reader_pool),
         Waker(reader_pool),
         PostgresReconciliationReading(reader_pool),
+        PostgresBoard(reader_pool),
         problems,
         lambda erp, legal_entity, native_id: configured.erps[erp].link(legal_entity, native_id) if erp in configured.erps else None,
         {number: account.name for number, account in configured.chart.accounts.items()},
