@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from benchmarks import bench_delivery, bench_intake, bench_parse, bench_reconcile, bench_shadow, bench_wake
+from benchmarks import bench_delivery, bench_http_reads, bench_intake, bench_parse, bench_reconcile, bench_shadow, bench_wake
 from benchmarks.report import Report
 from sandbox.__main__ import telling
 from sandbox.site import running_site
@@ -20,6 +20,7 @@ def main() -> int:
         bench_intake.run(site, report)
         bench_delivery.run(site, report)
         bench_shadow.run(site, report)
+        bench_http_reads.run(site, report)
         bench_reconcile.run(site.cluster, report)
     with running_site(f"bench-airflow-{os.getpid()}", telling(), airflow=True) as site:
         bench_wake.run(site, report)
