@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from benchmarks import bench_delivery, bench_evidence, bench_flip, bench_intake, bench_parse, bench_reconcile, bench_shadow, bench_wake
+from benchmarks import bench_delivery, bench_evidence, bench_flip, bench_http_reads, bench_intake, bench_parse, bench_reconcile, bench_shadow, bench_wake
 from benchmarks.report import Report
 from sandbox.__main__ import telling
 from sandbox.site import running_site
@@ -21,6 +21,7 @@ def main() -> int:
         bench_delivery.run(site, report)
         bench_shadow.run(site, report)
         bench_flip.run(site, report)
+        bench_http_reads.run(site, report)
         bench_reconcile.run(site.cluster, report)
         bench_evidence.run(site.cluster, report)
     with running_site(f"bench-airflow-{os.getpid()}", telling(), airflow=True) as site:

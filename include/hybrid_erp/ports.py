@@ -12,6 +12,7 @@ from uuid import UUID
 from hybrid_erp.model.books import (
     AccountMovement,
     Changes,
+    CustomerBalance,
     CustomerFigures,
     DayMovement,
     DocumentTotal,
@@ -170,8 +171,14 @@ class BooksReader(Protocol):
         Before year-end closing entries (ACCOUNTING A6).
         """
 
-    def open_receivables(self) -> Sequence[OpenReceivable]:
-        """Every item that is not wholly settled, unapplied cash and credits included."""
+    def customer_balances(self) -> Sequence[CustomerBalance]:
+        """What each customer owes by the subledger's own total, in a number of calls that does not grow with the number of items.
+
+        Equal to the sum of the customer's open items.
+        """
+
+    def open_receivables(self, customers: Collection[str] | None = None) -> Sequence[OpenReceivable]:
+        """Every item that is not wholly settled, unapplied cash and credits included; of all customers, or of some."""
 
     def customers(self) -> Sequence[CustomerFigures]:
         """Every customer, whoever entered it."""

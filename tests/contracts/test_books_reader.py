@@ -237,6 +237,19 @@ def test_an_invoice_that_is_paid_is_no_open_item(books: BooksUnderTest, reader: 
     assert invoice not in {each.native_id for each in reader.open_receivables()}
 
 
+def test_what_a_customer_owes_is_the_sum_of_its_open_items(books: BooksUnderTest, reader: BooksReader, customer: str) -> None:
+    books.pay(books.invoice(customer, "90.00", MARCH), "20.00", date(2026, 3, 9))
+    books.invoice(customer, "10.00", MARCH)
+    sums: dict[tuple[str, str], Decimal] = {}
+    for item in reader.open_receivables():
+        sums[item.account, item.customer] = sums.get((item.account, item.customer), Decimal(0)) + item.functional_open_amount
+
+    balances = {(each.account, each.customer): each.amount for each in reader.customer_balances()}
+
+    assert balances == {key: amount for key, amount in sums.items() if amount}
+    assert {each.customer for each in reader.open_receivables({customer})} == {customer}
+
+
 # Completeness
 
 
@@ -370,6 +383,7 @@ def test_projects_their_tasks_and_unbilled_time_are_told(
     assert (figures.name, figures.customer, figures.status) == ("Bridge", customer, "active")
     assert [each.number for each in figures.tasks] == ["P-BOOKS-T1"]
     assert figures.cost in (Decimal("100.10"), None)
+    assert figures.contract_value is None  # neither ERP has a place for it; what is not told is never taken for nothing
     assert (time.project, time.task, time.hours, time.worked_on) == ("P-BOOKS", "P-BOOKS-T1", Decimal("7.5"), date(2026, 3, 2))
 
 
@@ -379,7 +393,7 @@ def test_a_series_of_legal_numbers_is_told_from_its_first_to_its_last(books: Boo
 
     series = reader.series()
 
-    assert entry.legal_number in {each.last for each in series}
+    assert entry.legal_number in {each.last for each in series if each.gapless}
 
 
 # Who answers

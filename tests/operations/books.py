@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -12,6 +12,7 @@ from typing import Any
 from hybrid_erp.model.books import (
     AccountMovement,
     Changes,
+    CustomerBalance,
     CustomerFigures,
     DayMovement,
     DocumentTotal,
@@ -58,7 +59,10 @@ class FakeBooks:
         assert self.in_snapshot
         return self.movement
 
-    def open_receivables(self) -> Sequence[OpenReceivable]:
+    def customer_balances(self) -> Sequence[CustomerBalance]:
+        return [CustomerBalance(item.account, item.customer, item.functional_open_amount) for item in self.open_receivables()]
+
+    def open_receivables(self, customers: Collection[str] | None = None) -> Sequence[OpenReceivable]:
         assert self.in_snapshot
         return self.receivables
 

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from contextlib import closing
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -40,6 +35,7 @@ from sandbox.site import Site, running_site
 from sandbox.store_setup import DATABASE, login_of
 from tests.builders import CONFIG, an_event, the_settings
 from tests.contracts.ledgersmb_person import LedgerSmbBooks
+from tests.operations.killed_steps import KilledSteps
 
 REGION, LEGACY, CLOUD = "emea", "ledgersmb-emea", "tryton-emea"
 ENTITIES = ("DE01", "UK01")
@@ -139,52 +135,6 @@ def test_a_dry_run_says_what_it_would_do_and_changes_nothing(load_site: Site, ca
     assert "not_kept" in caplog.text
 
 
-@dataclass
-class Runs:
-    """Steps of the load, each in a process that can be killed without warning."""
-
-    site: Site
-    config: Path
-    rng: random.Random = field(default_factory=lambda: random.Random(20261120))
-    kills: int = 0
-
-    def __enter__(self) -> Runs:
-        environment = self.site.environment() | {"HYBRID_ERP_CONFIG": str(self.config)}
-        command = [sys.executable, "-W", "ignore", "-m", "tests.operations.load_workers"]
-        self.log = (self.site.folder / "load-workers.log").open("a")
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment, cwd=CONFIG.parent
-        )
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        with self.process, self.log:
-            assert self.process.stdin is not None
-            self.process.stdin.close()
-            self.process.wait(60)
-
-    def run(self, step: str, legal_entity: str, *, killed_within: float | None = None) -> None:
-        """Take a step; kill it at a random moment of its life, if it still lives."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(f"{step} {legal_entity}\n")
-        self.process.stdin.flush()
-        pid = int(self.process.stdout.readline())
-        if killed_within is not None:
-            time.sleep(self.rng.uniform(0.01, killed_within))  # the fault itself
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-                self.kills += 1
-        assert self.process.stdout.readline().strip() == "ended"
-
-    def harm(self, step: str, legal_entity: str, *, times: int, killed_within: float) -> None:
-        """The same step again and again, killed each time: sooner each time that it ended before, however fast the machine is."""
-        for _ in range(times):
-            before = self.kills
-            self.run(step, legal_entity, killed_within=killed_within)
-            killed_within = killed_within if self.kills > before else max(killed_within / 3, 0.02)
-
-
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The configuration with short leases: what a killed worker held is taken up soon."""
@@ -204,7 +154,7 @@ def is_loaded() -> bool:
 
 @pytest.mark.timeout(400)
 def test_a_load_that_is_killed_at_every_step_leaves_the_region_level(load_site: Site, hasty: Path) -> None:
-    with Runs(load_site, hasty) as runs:
+    with KilledSteps(load_site, hasty, "tests.operations.load_workers") as runs:
         for legal_entity in ENTITIES:
             runs.harm("read", legal_entity, times=4, killed_within=2.0)
             runs.run("read", legal_entity)
@@ -213,7 +163,7 @@ def test_a_load_that_is_killed_at_every_step_leaves_the_region_level(load_site: 
         runs.harm("deliver", "DE01", times=5, killed_within=4.0)
         until = time.monotonic() + 200
         while not is_loaded():
-            assert time.monotonic() < until, (load_site.folder / "load-workers.log").read_text()[-3000:]
+            assert time.monotonic() < until, runs.log_file.read_text()[-3000:]
             for legal_entity in ENTITIES:
                 runs.run("deliver", legal_entity)
         for legal_entity in ENTITIES:

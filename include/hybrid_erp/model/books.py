@@ -141,6 +141,17 @@ class OpenReceivable:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomerBalance:
+    """What a customer owes on one control account, all items together."""
+
+    account: str
+    """The canonical control account."""
+    customer: str
+    amount: Decimal
+    """In functional currency; negative for what we owe."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectFigures:
     """A project as the ERP holds it. Amounts in functional currency; None where the ERP does not keep it."""
 
@@ -212,6 +223,8 @@ class NumberSeries:
     count: int
     missing: tuple[str, ...]
     cancelled: tuple[str, ...]
+    gapless: bool = False
+    """Whether the ERP promises that every number that it drew is there: then one that is missing is a document that is gone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,18 @@ class PartyBalance:
 
 
 @dataclass(frozen=True, slots=True)
+class ProjectSums:
+    """What the documents of one ERP come to on one project since the load, in functional currency."""
+
+    erp: str
+    project: str
+    billed: Decimal
+    """By invoices less credit memos, without tax."""
+    cost: Decimal
+    """On expense accounts."""
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """What came of observing a batch."""
 

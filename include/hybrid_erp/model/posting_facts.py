@@ -23,6 +23,8 @@ class DeliveryFacts:
     reason: str = ""
     after_reading: bool = False
     """It was settled after the reading of the ERPs began: their figures may lack it."""
+    waits_for: str = ""
+    """What it depends on and the ERP does not hold: `customer C-100`."""
 
     @property
     def open(self) -> bool:

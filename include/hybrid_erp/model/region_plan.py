@@ -134,6 +134,17 @@ class IgnoreRule(_Part):
     expires_on: date
 
 
+class ExplainedGap(_Part):
+    """Numbers of a gapless series that are not there, and that somebody answers for. A gap never closes, so this never ends."""
+
+    numbers: Annotated[frozenset[Annotated[str, Field(min_length=1)]], Field(min_length=1)] = Field(
+        description="Each number in full, as the ERP writes it."
+    )
+    owner: Words
+    reason: Words
+    legal_entities: frozenset[LegalEntity] | None = None
+
+
 class LoadPolicy(_Part):
     """How opening figures are made of the legacy ERP's movements (ACCOUNTING C17)."""
 
@@ -155,6 +166,7 @@ class RegionPlan(_Part):
     scope: Scopes = Scopes()
     tolerances: tuple[ToleranceRule, ...] = ()
     ignored: tuple[IgnoreRule, ...] = ()
+    explained_gaps: tuple[ExplainedGap, ...] = ()
     reconciliation_max_age_minutes: Annotated[int, Field(ge=1, le=10_080)] = 60
     confirmation_seconds_max: Annotated[int, Field(ge=0, le=3600)] = Field(
         default=120, description="How long a reconciliation waits for what is in flight before it says so."
@@ -198,6 +210,11 @@ class RegionPlan(_Part):
                 if rule.expires_on < on
             ]
         )
+
+    def explained_numbers(self, legal_entity: str) -> frozenset[str]:
+        """The numbers that may be missing from a series of a legal entity."""
+        gaps = (gap for gap in self.explained_gaps if gap.legal_entities is None or legal_entity in gap.legal_entities)
+        return frozenset(number for gap in gaps for number in gap.numbers)
 
     def scope_rule(self, side: Literal["legacy", "cloud"], account: str, *, legal_entity: str, mapped: bool) -> ScopeRule | None:
         """The rule of one native account; None for a mapped account without one, which the facade posts to.

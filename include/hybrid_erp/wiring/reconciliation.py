@@ -23,6 +23,7 @@ from hybrid_erp.operations.reconcile.entity import EntityReconciliation
 from hybrid_erp.operations.reconcile.follow import Follower
 from hybrid_erp.operations.reconcile.look import EntityTerms, Looker
 from hybrid_erp.operations.reconcile.region import prepared, require_legal_entities, require_rules_in_force, verdict_of_region
+from hybrid_erp.ports import BooksReader
 from hybrid_erp.settings import Settings
 from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.connectors import books_reader
@@ -30,6 +31,8 @@ from hybrid_erp.wiring.delivery import store_connection
 from hybrid_erp.wiring.run_note import report_url, write_note
 
 log: Final = logging.getLogger(__name__)
+
+Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class ReconcileConf(BaseModel):
@@ -48,12 +51,7 @@ def begin_reconciliation(region: str, conf: Mapping[str, Any], *, run: str, requ
         NotReconcilableError: The request does not fit, or names a legal entity of another region.
         ConfigurationError: The region is unknown, or has no plan in order, or one of its rules has ended.
     """
-    try:
-        asked = ReconcileConf.model_validate(dict(conf))
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False)[:5])
-        raise NotReconcilableError(f"The run's configuration does not fit: {wrong}. Nothing was compared.") from None
-    configured = settings()
+    asked, configured = asked_for(conf), settings()
     plan = configured.plan(region)
     require_rules_in_force(region, plan, datetime.now(UTC).date())
     of_region = configured.regions[region]
@@ -89,6 +87,19 @@ def begin_reconciliation(region: str, conf: Mapping[str, Any], *, run: str, requ
     return list(chosen)
 
 
+def asked_for(conf: Mapping[str, Any]) -> ReconcileConf:
+    """What a run asks for.
+
+    Raises:
+        NotReconcilableError: The request does not fit.
+    """
+    try:
+        return ReconcileConf.model_validate(dict(conf))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False)[:5])
+        raise NotReconcilableError(f"The run's configuration does not fit: {wrong}. Nothing was compared.") from None
+
+
 def reconcile_legal_entity(region: str, legal_entity: str, *, run: str) -> dict[str, int]:
     """Reconcile one legal entity and write what was found; one that is written already stays as it is. Counts by class.
 
@@ -105,7 +116,7 @@ def reconcile_legal_entity(region: str, legal_entity: str, *, run: str) -> dict[
             return {}
         result = _reconciled(region, legal_entity, connection, thorough=depth == "all")
         results.write(reconciliation_id, result)
-    _report(result)
+    report(result)
     return dict(Counter(each.difference_class.value for each in result.differences))
 
 
@@ -153,7 +164,26 @@ def _of_run(results: PostgresReconciliations, region: str, run: str) -> tuple[UU
     return found
 
 
-def _reconciled(region: str, legal_entity: str, connection: psycopg.Connection[tuple[Any, ...]], *, thorough: bool) -> EntityResult:
+def _reconciled(region: str, legal_entity: str, connection: Connection, *, thorough: bool) -> EntityResult:
+    configured = settings()
+    of_region = configured.regions[region]
+    with (
+        closing(books_reader(configured, of_region.legacy, legal_entity)) as legacy,
+        closing(books_reader(configured, of_region.cloud, legal_entity)) as cloud,
+    ):
+        return entity_reconciliation(region, legal_entity, connection, legacy, cloud).run(thorough=thorough)
+
+
+def entity_reconciliation(
+    region: str, legal_entity: str, connection: Connection, legacy: BooksReader, cloud: BooksReader
+) -> EntityReconciliation:
+    """The reconciliation of one legal entity between these readers of its two ERPs, ready to run.
+
+    Raises:
+        ConfigurationError: An account of one of the charts has no scope.
+        NotReconcilableError: The cloud ERP has no open accounting period.
+        ErpUnavailableError, WrongSystemError: An ERP cannot be read.
+    """
     configured, today = settings(), datetime.now(UTC).date()
     of_region, plan = configured.regions[region], configured.plan(region)
     observations, comparison, facts = (
@@ -161,19 +191,15 @@ def _reconciled(region: str, legal_entity: str, connection: psycopg.Connection[t
         PostgresComparison(connection),
         PostgresReconciliationFacts(connection),
     )
-    with (
-        closing(books_reader(configured, of_region.legacy, legal_entity)) as legacy,
-        closing(books_reader(configured, of_region.cloud, legal_entity)) as cloud,
-    ):
-        charts = prepared(plan, legal_entity, (of_region.legacy, legacy), (of_region.cloud, cloud), today)
-        looker = Looker(
-            _terms(configured, region, legal_entity),
-            charts,
-            Follower(of_region.legacy, "legacy", legal_entity, legacy, observations, comparison, facts),
-            Follower(of_region.cloud, "cloud", legal_entity, cloud, observations, comparison, facts),
-            facts,
-        )
-        return EntityReconciliation(looker, today).run(thorough=thorough)
+    charts = prepared(plan, legal_entity, (of_region.legacy, legacy), (of_region.cloud, cloud), today)
+    looker = Looker(
+        _terms(configured, region, legal_entity),
+        charts,
+        Follower(of_region.legacy, "legacy", legal_entity, legacy, observations, comparison, facts),
+        Follower(of_region.cloud, "cloud", legal_entity, cloud, observations, comparison, facts),
+        facts,
+    )
+    return EntityReconciliation(looker, today)
 
 
 def _terms(configured: Settings, region: str, legal_entity: str) -> EntityTerms:
@@ -184,6 +210,7 @@ def _terms(configured: Settings, region: str, legal_entity: str) -> EntityTerms:
         configured.plan(region),
         tuple(sorted(number for number, account in accounts.items() if account.control == "receivables")),
         frozenset(number for number, account in accounts.items() if account.type in ("revenue", "expense")),
+        frozenset(number for number, account in accounts.items() if account.type == "expense"),
     )
 
 
@@ -191,7 +218,8 @@ def _problems_of(configured: Settings, erp: str) -> str:
     return "; ".join(str(problem) for problem in configured.problems if problem.disables == f"ERP {erp}") or "it is not configured."
 
 
-def _report(result: EntityResult) -> None:
+def report(result: EntityResult) -> None:
+    """Say in the log what was found of one legal entity."""
     unequal = sum(1 for row in result.rows if row.difference)
     log.info(
         "%s: %s after %d looks; %d of %d cells differ, %d differences, %d of %d checks hold.",

@@ -163,7 +163,8 @@ def rows() -> list[str]:
 
 
 def test_the_page_tells_each_kind_as_it_is_tested_and_no_other() -> None:
-    told = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.count("|") == 4]
+    generated, _, _ = PAGE.read_text(encoding="utf-8").partition("## Seen on the real ERPs")
+    told = [line for line in generated.splitlines() if line.count("|") == 4]
 
     assert told[2:] == rows()
     assert len(MUTATIONS) >= 25

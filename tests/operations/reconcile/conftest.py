@@ -1,12 +1,14 @@
-"""A store of its own for each test."""
+"""A store of its own for each test, and one region in dual run on the real ERPs for all tests of this folder."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from sandbox.postgres import Cluster
+from sandbox.site import Site
+from tests.operations.reconcile.region import region_in_dual_run
 from tests.stores import Store, fresh_store, running_cluster
 
 
@@ -27,3 +29,10 @@ def store_cluster() -> Iterator[Cluster]:
 def store(store_cluster: Cluster) -> Iterator[Store]:
     with fresh_store(store_cluster) as fresh:
         yield fresh
+
+
+@pytest.fixture(scope="package")
+def dual_site(progress: Callable[[str], None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A region in dual run, level at first. Tests that leave its books unequal say so in their names and come last."""
+    with region_in_dual_run(progress, tmp_path_factory.mktemp("impatient")) as site:
+        yield site

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -12,6 +12,7 @@ from decimal import Decimal
 from hybrid_erp.model.books import (
     AccountMovement,
     Changes,
+    CustomerBalance,
     CustomerFigures,
     DayMovement,
     DocumentTotal,
@@ -38,6 +39,9 @@ class Ledger:
     """Native ids in the order in which they were made or changed."""
     items: list[OpenReceivable] = field(default_factory=list)
     works: list[ProjectFigures] = field(default_factory=list)
+    numbers: list[NumberSeries] = field(default_factory=list)
+    hidden: Decimal = ZERO
+    """What the trial balance has on the bank account beyond every document."""
     unmapped: tuple[str, ...] = ()
     closed: bool = False
     calls: int = 0
@@ -72,11 +76,17 @@ class Ledger:
         for entry in self.documents.values():
             for line in entry.booking.lines if entry.posted else ():
                 sums[f"{entry.booking.accounting_on:%Y-%m}", line.account][line.functional_amount < 0] += abs(line.functional_amount)
+        if self.hidden:
+            sums["2026-03", "1000"][0] += self.hidden
         return [AccountMovement(period, *_named(account), both[0], both[1]) for (period, account), both in sorted(sums.items())]
 
-    def open_receivables(self) -> Sequence[OpenReceivable]:
+    def customer_balances(self) -> Sequence[CustomerBalance]:
         self.calls += 1
-        return self.items
+        return [CustomerBalance(item.account, item.customer, item.functional_open_amount) for item in self.items]
+
+    def open_receivables(self, customers: Collection[str] | None = None) -> Sequence[OpenReceivable]:
+        self.calls += 1
+        return [item for item in self.items if customers is None or item.customer in customers]
 
     def customers(self) -> Sequence[CustomerFigures]:
         return []
@@ -93,7 +103,7 @@ class Ledger:
 
     def series(self) -> Sequence[NumberSeries]:
         self.calls += 1
-        return [NumberSeries("INV", "INV-1", "INV-9", 8, ("INV-4",), ())]
+        return self.numbers
 
     def document_totals(self) -> Sequence[DocumentTotal]:
         return []

@@ -254,3 +254,23 @@ def test_a_difference_leads_to_the_document_in_both_erps() -> None:
     assert (found.posting_id, found.legacy_id, found.cloud_id, found.number) == (KEY, "gl,7", "account.move,7", "JE-1")
     assert "2026-03-05" in found.legacy
     assert "2026-03-06" in found.cloud
+
+
+def test_a_native_document_that_was_not_captured_says_why() -> None:
+    alone = differing([a_document(native_id="ar,9", origin=Origin.NATIVE)])
+    reason = "the credit memo names no invoice that is known: reverse it"
+
+    difference = classified(alone, not_captured={(LEGACY, "ar,9"): reason, (CLOUD, "ar,9"): "another document"})
+
+    assert difference.difference_class is DifferenceClass.NATIVE_IN_LEGACY
+    assert reason in difference.why
+
+
+def test_a_captured_document_whose_customer_the_other_erp_does_not_know_names_the_customer() -> None:
+    waiting = replace(not_posted(PostingState.WAITING), waits_for="customer C-900")
+
+    captured = classified(MISSING, known(KEY, legacy=posted(), cloud=waiting, captured_from=LEGACY))
+    sent = classified(MISSING, known(KEY, legacy=posted(), cloud=waiting))
+
+    assert (captured.difference_class, sent.difference_class) == (DifferenceClass.NATIVE_IN_LEGACY, DifferenceClass.IN_FLIGHT)
+    assert all("customer C-900" in each.why and "adopt" in each.why for each in (captured, sent))

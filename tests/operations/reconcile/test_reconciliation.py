@@ -18,9 +18,10 @@ from hybrid_erp.adapters.store.observations_reading import PostgresComparison
 from hybrid_erp.adapters.store.reconciliation_facts import PostgresReconciliationFacts
 from hybrid_erp.adapters.store.reconciliations import PostgresReconciliations
 from hybrid_erp.model.booking import BookingLine
-from hybrid_erp.model.books import Changes, Entry, Origin, ProjectFigures
+from hybrid_erp.model.books import Changes, Entry, NumberSeries, Origin, ProjectFigures
 from hybrid_erp.model.claim import Claim, SettledDead, SettledPosted, SettledRetry
 from hybrid_erp.model.delivery import FailureClass, Role
+from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.errors import ConfigurationError, NotReconcilableError
 from hybrid_erp.model.reconciliation import Difference, DifferenceClass, EntityResult
 from hybrid_erp.model.region_plan import RegionPlan
@@ -83,7 +84,7 @@ class Firm:
             for erp, side, ledger in ((LEGACY, "legacy", self.legacy), (CLOUD, "cloud", self.cloud))
         ]
         charts = prepared(plan, "DE01", (LEGACY, self.legacy), (CLOUD, self.cloud), TODAY)
-        terms = EntityTerms("DE01", "EUR", plan, ("1100",), frozenset({"4000", "5200", "6200"}))
+        terms = EntityTerms("DE01", "EUR", plan, ("1100",), frozenset({"4000", "5200", "6200"}), frozenset({"5200", "6200"}))
         return EntityReconciliation(Looker(terms, charts, followers[0], followers[1], facts), TODAY).run(**changes)
 
 
@@ -294,6 +295,53 @@ def test_clearing_accounts_that_are_not_zero_and_control_accounts_without_items_
     assert failed == {"account 2950 (migration clearing) is zero in every period", "control account 1100 equals its open items"}
 
 
+def half_of_a_pair(legal_entity: str, partner: str, account: str) -> dict[str, Any]:
+    sides = [{"account": account, "debit": "250.00", "partner": partner}, {"account": "1000", "credit": "250.00", "partner": partner}]
+    terms: dict[str, Any] = {
+        "number": f"IC-7/{legal_entity}",
+        "intercompany": {"pair": "IC-7", "partner": partner},
+        "journal_type": "intercompany",
+    }
+    return a_journal_entry(legal_entity, currency="EUR", exchange_rate=None if legal_entity == "DE01" else "0.86", lines=sides, **terms)
+
+
+def test_half_an_intercompany_pair_fails_once_it_is_older_than_its_limit(firm: Firm) -> None:
+    firm.store.accept(half_of_a_pair("DE01", "UK01", "1300"), half_of_a_pair("UK01", "DE01", "5300"))
+    for claim in firm.store.claim(LEGACY):
+        if claim.legal_entity == "DE01":
+            firm.legacy.post(_entry("gl,7", claim, "250.00", "2026-03-05"))
+            firm.store.settlements().settle(claim, SettledPosted("gl,7", "JE", None, date(2026, 3, 5)))
+        else:
+            firm.store.settlements().settle(claim, SettledDead(FailureClass.VALIDATION, "no such account"))
+
+    def halves() -> list[str]:
+        return [f"{check.name}: {check.found}" for check in firm.reconcile().checks if "intercompany" in check.name and not check.holds]
+
+    assert halves() == []
+    firm.store.sql("UPDATE posting SET accepted_at = accepted_at - interval '61 minutes'")
+    assert halves() == ["intercompany pair IC-7 with UK01 is whole: the half of UK01 is dead lettered"]
+    assert any("IC-7" in reason for reason in firm.reconcile().verdict.reasons)
+    firm.store.sql("UPDATE outbox SET state = 'cancelled' WHERE legal_entity = 'UK01'")
+    assert halves() == ["intercompany pair IC-7 with UK01 is whole: nothing from UK01"]
+    firm.store.sql("UPDATE outbox SET state = 'posted' WHERE legal_entity = 'UK01'")
+    assert halves() == []
+
+
+def test_a_number_missing_from_a_gapless_series_fails_until_it_is_explained(firm: Firm) -> None:
+    firm.legacy.numbers = [NumberSeries("INV-", "INV-1", "INV-9", 7, ("INV-4",), ("INV-6",), gapless=True)]
+    firm.cloud.numbers = [NumberSeries("typed by hand", "X-1", "X-99", 2, ("X-50",), ())]
+
+    result = firm.reconcile()
+
+    (check,) = [each for each in result.checks if "number series" in each.name]
+    assert (check.holds, check.erp, check.found) == (False, LEGACY, "1 missing (INV-4), 1 cancelled")
+    assert not result.verdict.passed
+    firm.plan = {"explained_gaps": [{"numbers": ["INV-4"], "owner": "Controller", "reason": "drawn for a test in May"}]}
+    assert firm.reconcile().verdict.passed
+    firm.plan["explained_gaps"][0]["legal_entities"] = ["UK01"]
+    assert not firm.reconcile().verdict.passed
+
+
 def test_projects_are_compared_by_number_and_status(firm: Firm) -> None:
     firm.legacy.works = [ProjectFigures("p,1", "P-1", "Bridge", None, "active"), ProjectFigures("p,2", "P-2", "Tunnel", None, "closed")]
     firm.cloud.works = [ProjectFigures("project.work,1", "P-1", "Bridge", None, "active")]
@@ -301,6 +349,37 @@ def test_projects_are_compared_by_number_and_status(firm: Firm) -> None:
     difference = the_difference(firm.reconcile())
 
     assert (difference.number, difference.difference_class) == ("P-2", DifferenceClass.NATIVE_IN_LEGACY)
+
+
+def test_a_project_figure_that_an_erp_does_not_keep_is_told_as_such_and_one_that_both_keep_is_compared(firm: Firm) -> None:
+    bridge = ProjectFigures("p,1", "P-1", "Bridge", None, "active", contract_value=Decimal("900.00"), billed=Decimal("120.00"))
+    firm.legacy.works, firm.cloud.works = [bridge], [replace(bridge, native_id="project.work,1", billed=None)]
+
+    result = firm.reconcile()
+
+    told = {each.erp: each.control_total for each in result.evidence if each.figure == "projects"}
+    assert told[LEGACY] == f"1 projects; contract value 900.00 EUR; billed 120.00 EUR; unbilled, cost not told by {LEGACY}"
+    assert told[CLOUD] == f"1 projects; contract value 900.00 EUR; billed, unbilled, cost not told by {CLOUD}"
+    assert result.verdict.passed
+    firm.cloud.works = [replace(firm.cloud.works[0], contract_value=Decimal("950.00"))]
+    assert (the_difference(firm.reconcile()).aspect, firm.reconcile().verdict.passed) == ("contract value", False)
+
+
+def test_what_is_billed_and_what_it_costs_is_told_by_project_of_both_erps(firm: Firm) -> None:
+    on_project = (("project", "P-1"),)
+    for ledger, native_id in ((firm.legacy, "ar,1"), (firm.cloud, "account.move,1")):
+        lines = (
+            BookingLine("1100", Decimal(119), Decimal(119), on_project, party="C-1"),
+            BookingLine("2100", Decimal(-19), Decimal(-19), on_project, tax_code="DE-STD", tax_base=Decimal(-100)),
+            BookingLine("4000", Decimal(-100), Decimal(-100), on_project),
+        )
+        invoice = with_lines(an_entry(native_id, posting_id=UUID(int=8), changed_at=None, document_type=DocumentType.INVOICE), *lines)
+        cost = (BookingLine("5200", Decimal(40), Decimal(40), on_project), BookingLine("1000", Decimal(-40), Decimal(-40)))
+        ledger.post(invoice, with_lines(an_entry(f"{native_id}0", posting_id=UUID(int=9), changed_at=None), *cost))
+
+    told = [each.control_total for each in firm.reconcile().evidence if each.figure == "projects by documents"]
+
+    assert told == ["billed 100, cost 40 EUR"] * 2
 
 
 def test_a_result_is_written_once_and_nobody_changes_it(firm: Firm) -> None:

@@ -66,9 +66,11 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- The series that legal numbers are drawn from: what stands before the number's last digits. A number that is gone was cancelled if the
--- audit trail tells of its deletion. Of a series with very many gaps, the first 1000.
+-- audit trail tells of its deletion. Of a series with very many gaps, the first 1000. The ERP's own series is gapless: a number of it is
+-- drawn in the transaction that uses it; what people or foreign systems number by themselves promises nothing.
 CREATE FUNCTION pg_temp.books_series()
-RETURNS TABLE (series text, first text, last text, count bigint, missing text[], cancelled text[]) LANGUAGE sql STABLE AS $$
+RETURNS TABLE (series text, first text, last text, count bigint, missing text[], cancelled text[], gapless boolean)
+LANGUAGE sql STABLE AS $$
     WITH drawn AS (SELECT invnumber, regexp_replace(invnumber, '\d+$', '') AS series, substring(invnumber FROM '\d{1,18}$') AS digits
                    FROM ar WHERE invnumber ~ '\D\d{1,18}$' OR invnumber ~ '^\d{1,18}$'),
          numbered AS (SELECT *, digits::bigint AS number, lead(digits::bigint) OVER (PARTITION BY series ORDER BY digits::bigint) AS next
@@ -81,7 +83,8 @@ RETURNS TABLE (series text, first text, last text, count bigint, missing text[],
                             row_number() OVER (PARTITION BY series) AS nth FROM gap)
     SELECT numbered.series, (array_agg(invnumber ORDER BY number))[1], (array_agg(invnumber ORDER BY number DESC))[1], count(*),
            ARRAY(SELECT invnumber FROM lacking WHERE lacking.series = numbered.series AND NOT is_cancelled AND nth <= 1000 ORDER BY nth),
-           ARRAY(SELECT invnumber FROM lacking WHERE lacking.series = numbered.series AND is_cancelled AND nth <= 1000 ORDER BY nth)
+           ARRAY(SELECT invnumber FROM lacking WHERE lacking.series = numbered.series AND is_cancelled AND nth <= 1000 ORDER BY nth),
+           numbered.series = (SELECT regexp_replace(value, '\d+$', '') FROM defaults WHERE setting_key = 'sinumber')
     FROM numbered GROUP BY numbered.series ORDER BY numbered.series
 $$;
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from decimal import Decimal
 from typing import Any, Final
 
 import psycopg
@@ -16,6 +18,7 @@ from hybrid_erp.adapters.erps.sql_session import Connection, SqlSession
 from hybrid_erp.model.books import (
     AccountMovement,
     Changes,
+    CustomerBalance,
     CustomerFigures,
     DayMovement,
     DocumentTotal,
@@ -30,6 +33,7 @@ from hybrid_erp.model.books import (
 from hybrid_erp.model.delivery import ErpIdentity
 from hybrid_erp.model.errors import ConfigurationError, ErpUnavailableError
 from hybrid_erp.model.mapping import Mapping
+from hybrid_erp.model.money import ZERO
 
 #: A total over every row of a large ledger takes a minute or two; what takes longer is stuck.
 STATEMENT_SECONDS_MAX: Final = 900
@@ -80,7 +84,8 @@ class SqlBooksReader:
                 self._snapshot_is_open = True
                 row = self._row(self._books.cursor)
                 queries = tuple(f"{name}: {getattr(self._books, name)}" for name in _FIGURES)
-                yield Reading(row["instant"], row["cursor"], queries)
+                balances = f"customer_balances: sums by account and customer of {self._books.open_receivables}"
+                yield Reading(row["instant"], row["cursor"], (*queries, balances))
         except psycopg.Error as error:
             raise self._unavailable(error) from error
         finally:
@@ -94,9 +99,17 @@ class SqlBooksReader:
         """The trial balance by period, summed by the ERP's server."""
         return [self._translation.movement(row) for row in self._rows(self._books.movements)]
 
-    def open_receivables(self) -> Sequence[OpenReceivable]:
-        """Every item that is not wholly settled."""
-        return [self._translation.receivable(row) for row in self._rows(self._books.open_receivables)]
+    def customer_balances(self) -> Sequence[CustomerBalance]:
+        """The open items of each customer in sum: one statement."""
+        sums: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+        for item in self.open_receivables():
+            sums[item.account, item.customer] += item.functional_open_amount
+        return [CustomerBalance(account, customer, amount) for (account, customer), amount in sorted(sums.items()) if amount]
+
+    def open_receivables(self, customers: Collection[str] | None = None) -> Sequence[OpenReceivable]:
+        """Every item that is not wholly settled: one statement."""
+        items = (self._translation.receivable(row) for row in self._rows(self._books.open_receivables))
+        return [item for item in items if customers is None or item.customer in customers]
 
     def customers(self) -> Sequence[CustomerFigures]:
         """Every customer, whoever entered it."""

@@ -84,7 +84,8 @@ class Translation:
 
     def series(self, row: Answer) -> NumberSeries:
         """One series of legal numbers."""
-        return NumberSeries(**{**row, "missing": tuple(row["missing"]), "cancelled": tuple(row["cancelled"])})
+        gapless = bool(row.get("gapless"))
+        return NumberSeries(**{**row, "missing": tuple(row["missing"]), "cancelled": tuple(row["cancelled"]), "gapless": gapless})
 
     def total(self, row: Answer) -> DocumentTotal:
         """Count and sum of one kind of document."""

@@ -44,6 +44,8 @@ _THERE_ALREADY: LiteralString = """
 # An earlier request may have reached another ERP: that one is asked first (C4). Phases: C7; a pinned entity and a period that stays with
 # the old owner are not touched by the region's phase. A freeze is a lease: while nothing is locked out, claims go on when it has ended. A
 # smoke test's entries go alone after a switch. A candidate's copy goes once its share is open. Order and dependencies: C2, C5.
+# the old owner are not touched by the region's phase. A candidate's copy goes once its share is open. Order and dependencies: C2, C5.
+# What has no lane waits for no copy: asked all the same, each such row would look through the whole outbox, copies of a dead candidate too.
 _CLAIMABLE: LiteralString = f"""
           o.role = %(role)s
           AND o.state IN ('waiting', 'claimed', 'working', 'draft', 'partly_posted', 'in_doubt') AND o.due_at <= clock_timestamp()
@@ -59,8 +61,9 @@ _CLAIMABLE: LiteralString = f"""
           AND (o.role = 'control' OR o.kind = 'reference' OR o.priority > 0 OR w.open_share = 10000
                OR share_place(coalesce(o.routing_key, o.posting_id::text)) < w.open_share)
           AND NOT EXISTS (SELECT FROM outbox e WHERE e.lane = o.lane AND e.seq < o.seq AND e.state NOT IN ('posted', 'cancelled'))
-          AND (o.role = 'candidate' OR NOT EXISTS (SELECT FROM outbox e WHERE e.lane = routed.erp || '/' || o.lane
-                                                   AND e.role = 'candidate' AND e.state NOT IN ('posted', 'cancelled')))
+          AND (o.role = 'candidate' OR o.lane IS NULL
+               OR NOT EXISTS (SELECT FROM outbox e WHERE e.lane = routed.erp || '/' || o.lane
+                              AND e.role = 'candidate' AND e.state NOT IN ('posted', 'cancelled')))
           AND NOT EXISTS (SELECT FROM delivery d WHERE d.erp = routed.erp AND d.lane = o.lane AND d.seq < o.seq
                           AND d.state NOT IN ('posted', 'cancelled'))
           AND NOT EXISTS (SELECT FROM dependency n WHERE n.posting_id = o.posting_id AND CASE n.until

@@ -26,6 +26,7 @@ from hybrid_erp.model.comparison import (
     Page,
     PartyBalance,
     Position,
+    ProjectSums,
     UnequalCell,
 )
 from hybrid_erp.model.documents import DocumentType
@@ -104,6 +105,11 @@ class PostgresComparison:
         """The parties whose balance on these control accounts differs."""
         terms = _terms(legacy, cloud, legal_entities) | {"accounts": list(accounts)}
         return [PartyBalance(*row) for row in self.connection.execute(sql.PARTIES, terms)]
+
+    def projects(self, legacy: str, cloud: str, legal_entity: str, expenses: Sequence[str]) -> Sequence[ProjectSums]:
+        """What the documents of both ERPs come to on each project; `expenses` are the canonical accounts of cost."""
+        terms = _terms(legacy, cloud, [legal_entity]) | {"expenses": list(expenses)}
+        return [ProjectSums(*row) for row in self.connection.execute(sql.PROJECTS, terms)]
 
     def drift(self, erp: str, legal_entity: str) -> int:
         """How many of the sums and digests that are kept are not those of the rows: always none."""

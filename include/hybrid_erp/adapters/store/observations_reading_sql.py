@@ -36,6 +36,21 @@ UNEQUAL_CELLS: LiteralString = f"""
     WHERE legacy <> cloud OR functional_legacy <> functional_cloud ORDER BY legal_entity, period, account, currency
 """
 
+# Of details the few that name a project are found first. Net of tax is what bears neither a party nor a tax code.
+PROJECTS: LiteralString = f"""
+    WITH {_SIDES}, named AS (
+        SELECT detail_id, party = '' AND tax_code = '' AS net, (SELECT value ->> 1 FROM jsonb_array_elements(dimensions::jsonb) AS value
+                                                                WHERE value ->> 0 = 'project') AS project
+        FROM observed_detail WHERE dimensions LIKE '%%"project"%%'
+    )
+    SELECT CASE WHEN is_legacy THEN %(legacy)s ELSE %(cloud)s END AS erp, project,
+           coalesce(-sum(l.functional_amount) FILTER (WHERE net AND d.document_type IN ('invoice', 'credit_memo')), 0) AS billed,
+           coalesce(sum(l.functional_amount) FILTER (WHERE c.account = ANY(%(expenses)s)), 0) AS cost
+    FROM observed_line l JOIN named USING (detail_id) JOIN observed_cell c USING (cell_id) JOIN sides USING (company_id)
+    JOIN observed_document d USING (document_id)
+    WHERE c.book = 'current' GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
 # The digests of a slice are equal only if the slice holds the same documents with the same content in both ERPs.
 UNEQUAL_SLICES: LiteralString = f"""
     WITH {_SIDES}, legacy AS (SELECT * FROM observed_slice JOIN sides USING (company_id) WHERE is_legacy),

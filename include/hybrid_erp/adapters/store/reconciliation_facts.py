@@ -64,6 +64,11 @@ class PostgresReconciliationFacts:
         rows = self._rows(sql.CAPTURED, {"erp": erp, "legal_entity": legal_entity, "source": CAPTURE + erp})
         return {row["native_id"]: row["posting_id"] for row in rows}
 
+    def not_captured(self, erp: str, legal_entity: str) -> Mapping[str, str]:
+        """Why native documents of this ERP have not been captured, by native id."""
+        rows = self._rows(sql.NOT_CAPTURED, {"erp": erp, "legal_entity": legal_entity})
+        return {row["native_id"]: row["reason"] for row in rows}
+
     def is_loaded(self, legal_entity: str, cloud: str) -> bool:
         """Whether the load into the cloud ERP is verified, and with that the boundary drawn after which the two are compared."""
         return bool(self._rows(sql.IS_LOADED, {"legal_entity": legal_entity, "cloud": cloud}))
@@ -108,6 +113,7 @@ def _delivery(row: Mapping[str, Any]) -> DeliveryFacts:
         row["settled_at"],
         row["reason"] or "",
         bool(row["after_reading"]),
+        row["waits_for"] or "",
     )
 
 

@@ -21,13 +21,17 @@ POSTINGS: LiteralString = """
 DELIVERIES: LiteralString = """
     SELECT o.posting_id, coalesce(d.erp, o.destination) AS erp, CASE WHEN d.state = 'posted' THEN 'posted' ELSE o.state END AS state,
            d.attempt, d.failure, d.native_id, d.settled_at, coalesce(d.message, o.reason) AS reason,
-           coalesce(d.settled_at >= %(since)s, false) AS after_reading
+           coalesce(d.settled_at >= %(since)s, false) AS after_reading,
+           (SELECT string_agg(replace(n.document_type, '_', ' ') || ' ' || n.number, ', ' ORDER BY n.document_type, n.number)
+            FROM dependency n WHERE n.posting_id = o.posting_id AND n.until = 'posted' AND o.state = 'waiting' AND NOT EXISTS (
+                SELECT FROM crosswalk c WHERE c.erp = coalesce(d.erp, o.destination) AND c.document_type = n.document_type
+                AND c.legal_entity = coalesce(nullif(n.legal_entity, ''), o.legal_entity) AND c.number = n.number)) AS waits_for
     FROM outbox o LEFT JOIN delivery d ON d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id
          AND d.legal_entity = o.legal_entity AND (d.erp = o.destination OR (o.destination = '' AND d.role <> 'candidate'))
     WHERE o.posting_id = ANY(%(posting_ids)s) AND o.legal_entity = %(legal_entity)s AND coalesce(d.erp, o.destination) <> ''
     UNION ALL
     SELECT d.posting_id, d.erp, d.state, d.attempt, d.failure, d.native_id, d.settled_at, d.message,
-           coalesce(d.settled_at >= %(since)s, false)
+           coalesce(d.settled_at >= %(since)s, false), NULL
     FROM delivery d JOIN outbox o ON o.accepted_on = d.accepted_on AND o.posting_id = d.posting_id AND o.legal_entity = d.legal_entity
          AND o.destination = ''
     WHERE d.posting_id = ANY(%(posting_ids)s) AND d.legal_entity = %(legal_entity)s AND d.role = 'candidate'
@@ -59,6 +63,11 @@ CAPTURED: LiteralString = """
     JOIN posting_key k ON k.posting_id = x.posting_id
     JOIN posting p ON p.accepted_on = k.accepted_on AND p.posting_id = k.posting_id AND p.source = %(source)s
     WHERE c.erp = %(erp)s AND c.legal_entity = %(legal_entity)s AND o.origin <> 'derived' AND o.match_key <> x.posting_id
+"""
+
+NOT_CAPTURED: LiteralString = """
+    SELECT native_id, reason FROM native_document
+    WHERE erp = %(erp)s AND legal_entity = %(legal_entity)s AND treatment = 'flagged' AND deleted_at IS NULL
 """
 
 LATEST: LiteralString = """

@@ -21,6 +21,7 @@ from hybrid_erp.model.posting import Posting
 
 Data = dict[str, Any]
 _FOREIGN: Final = " of the ERP"
+NO_CUSTOMER: Final = "it names no customer by a number: give the customer its number in the ERP"
 
 
 class NotCapturableError(Exception):
@@ -101,12 +102,15 @@ class Canon:
         """As an invoice with the other sign; the invoice that it takes back must be known."""
         original = self.invoice_of(entry.from_native_id) if entry.from_native_id else None
         if original is None:
-            raise NotCapturableError("the credit memo names no invoice that is known")
+            raise NotCapturableError(
+                "the credit memo names no invoice that is known: reverse it and let billing send it with the invoice that it takes back, "
+                "or post it in the other ERP too"
+            )
         return self._billed(entry, DocumentType.CREDIT_MEMO, sign=1) | {"corrects": original, "reason": entry.text[:200]}
 
     def _billed(self, entry: Entry, document_type: DocumentType, *, sign: int) -> Data:
         if entry.party is None:
-            raise NotCapturableError("it names no customer")
+            raise NotCapturableError(NO_CUSTOMER)
         items = self._items(document_type)
         lines, taxes, total = [], [], ZERO
         for line in entry.booking.lines:
@@ -136,7 +140,7 @@ class Canon:
     def payment(self, entry: Entry) -> Data:
         """What came in, and the items that it settles; what settles nothing that is known stays unapplied."""
         if entry.party is None:
-            raise NotCapturableError("it names no customer")
+            raise NotCapturableError(NO_CUSTOMER)
         received = sum((line.amount for line in entry.booking.lines if line.party is None and line.amount > 0), ZERO)
         applications = []
         for native_id, amount in entry.settles:

@@ -1,20 +1,25 @@
 """What must hold inside one ERP or between legal entities, whatever the other ERP says.
 
-Control accounts equal their subledgers; clearing and bridge accounts are zero; both halves of an intercompany pair are there and equal.
+Control accounts equal their subledgers; clearing and bridge accounts are zero; no number of a gapless series is missing unexplained; both
+halves of an intercompany pair are there and equal.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
+from hybrid_erp.model.books import NumberSeries
 from hybrid_erp.model.money import ZERO
 from hybrid_erp.model.reconciliation import Check
 from hybrid_erp.model.region_plan import RegionPlan
 from hybrid_erp.operations.reconcile.figures import ErpFigures
 from hybrid_erp.operations.reconcile.trial_balance import cells_of
+
+#: So many missing numbers are named.
+SHOWN: Final = 5
 
 
 def checks_of(
@@ -27,6 +32,8 @@ def checks_of(
         found += [_zero(each, plan.clearing_account, "migration clearing", currency)]
         if plan.bridge_account is not None:
             found.append(_zero(each, plan.bridge_account, "bridge between books of record", currency))
+        explained = plan.explained_numbers(each.legal_entity)
+        found += [_series(each, series, explained) for series in each.series if series.gapless]
     found += [_pair(pair) for pair in pairs]
     return tuple(found)
 
@@ -61,6 +68,26 @@ def _zero(figures: ErpFigures, account: str, what: str, currency: str) -> Check:
     remedy = "Whatever stands there has only one of its halves: find the entry whose other half is missing."
     name = f"account {account} ({what}) is zero in every period"
     return Check(figures.legal_entity, figures.erp, name, "0", told or "0", not unequal, remedy)
+
+
+def _series(figures: ErpFigures, series: NumberSeries, explained: Container[str]) -> Check:
+    """A cancelled document explains its number; what else is missing, somebody answers for in the region's plan."""
+    missing = [number for number in series.missing if number not in explained]
+    known = len(series.missing) - len(missing)
+    told = [
+        f"{len(missing)} missing ({', '.join(missing[:SHOWN])}{', ...' if len(missing) > SHOWN else ''})" if missing else "none missing"
+    ]
+    told += [f"{len(series.cancelled)} cancelled"] if series.cancelled else []
+    told += [f"{known} explained by the plan"] if known else []
+    return Check(
+        figures.legal_entity,
+        figures.erp,
+        f"number series {series.series or '(no prefix)'} has no gap that nothing explains",
+        f"every number from {series.first} to {series.last}",
+        ", ".join(told),
+        not missing,
+        "Find out whose document bore the number, and where it went. If nobody's, the controller says so in the plan's explained_gaps.",
+    )
 
 
 def _pair(pair: Mapping[str, Any]) -> Check:

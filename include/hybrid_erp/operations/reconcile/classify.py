@@ -7,7 +7,8 @@ only where an ERP booked otherwise from the first does the kind of difference sa
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
 from hybrid_erp.model.books import Origin
@@ -19,6 +20,7 @@ from hybrid_erp.operations.reconcile.cells import cells, stands
 from hybrid_erp.operations.reconcile.shape import has_unmapped, moved_within, shape_of
 from hybrid_erp.operations.reconcile.words import in_words
 
+HAVE_IT_SENT: Final = "Have its source send it; or enter it there under the same number and run `hybrid-erp adopt`."
 _ORDER = {aspect: place for place, aspect in enumerate(Aspect)}
 Found = tuple[DifferenceClass, str]
 """A class, and how it was found and what to do."""
@@ -33,6 +35,8 @@ class Classifier:
     facts: Mapping[UUID, PostingFacts]
     left_out: Container[str] = ()
     """Accounts whose balances are not compared, as a cell names them."""
+    not_captured: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """By ERP and native id: why capture left a native document to a person."""
 
     def classify(self, difference: DocumentDifference) -> Difference:
         """The difference with its class."""
@@ -69,6 +73,9 @@ class Classifier:
             why = f"Posted in {erp} on an account or tax code that its mapping does not know: add a rule to config/mappings/{erp}.yaml."
             return DifferenceClass.MAPPING_GAP, why
         native = DifferenceClass.NATIVE_IN_LEGACY if in_legacy else DifferenceClass.NATIVE_IN_CLOUD
+        reasons = (self.not_captured.get((erp, each.native_id)) for each in documents)
+        if (reason := next(filter(None, reasons), None)) is not None:
+            return native, f"Posted in {erp} itself, and not captured: {reason}."
         return native, f"Posted in {erp} itself: capture brings it over, or a person posts it in the other ERP or reverses it."
 
     def _with_key(self, difference: DocumentDifference, posting_id: UUID, facts: PostingFacts | None) -> Found:
@@ -104,6 +111,10 @@ class Classifier:
                 return DifferenceClass.CHANGED_AFTER_POSTING, why
             why = f"{lacking} held it as {at.native_id or 'posted'} and does not any more: find out who deleted it; the audit trail has it."
             return DifferenceClass.DELETED_AFTER_POSTING, why
+        if at.waits_for and facts.captured_from is not None:
+            native = DifferenceClass.NATIVE_IN_CLOUD if lacking == self.legacy else DifferenceClass.NATIVE_IN_LEGACY
+            why = f"Captured from {facts.captured_from}; it waits for {at.waits_for}, which {lacking} does not hold. {HAVE_IT_SENT}"
+            return native, why
         return class_of_unposted(lacking, at)
 
     def _never_sent(self, lacking: str, other: DeliveryFacts | None, facts: PostingFacts) -> Found:
@@ -156,6 +167,8 @@ def class_of_unposted(erp: str, at: DeliveryFacts) -> Found:
         return DifferenceClass.DEAD_LETTER, f"{erp} refused it:{told} Repair the cause and run replay_dead_letters."
     if at.attempt > 1 or at.failure is not None:
         return DifferenceClass.CANDIDATE_RETRYING, f"Tried {at.attempt} times at {erp}:{told or ' it goes on by itself'}"
+    if at.waits_for:
+        return DifferenceClass.IN_FLIGHT, f"It waits for {at.waits_for}, which {erp} does not hold yet. {HAVE_IT_SENT}"
     return DifferenceClass.IN_FLIGHT, f"On its way to {erp}."
 
 

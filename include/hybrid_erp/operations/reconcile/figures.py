@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from hybrid_erp.model.books import AccountMovement, NumberSeries, OpenReceivable, ProjectFigures, Reading
+from hybrid_erp.model.books import AccountMovement, CustomerBalance, NumberSeries, ProjectFigures, Reading
+from hybrid_erp.model.comparison import ProjectSums
 from hybrid_erp.model.money import ZERO
 from hybrid_erp.model.reconciliation import Evidence
 from hybrid_erp.operations.reconcile.trial_balance import Side
@@ -21,7 +22,7 @@ class ErpFigures:
     legal_entity: str
     reading: Reading
     movements: tuple[AccountMovement, ...]
-    open_receivables: tuple[OpenReceivable, ...]
+    customer_balances: tuple[CustomerBalance, ...]
     series: tuple[NumberSeries, ...]
     projects: tuple[ProjectFigures, ...]
     calls: int
@@ -32,13 +33,13 @@ class ErpFigures:
         """Where each figure comes from."""
         debit = sum((each.debit for each in self.movements), ZERO)
         credit = sum((each.credit for each in self.movements), ZERO)
-        open_amount = sum((each.functional_open_amount for each in self.open_receivables), ZERO)
+        open_amount = sum((each.amount for each in self.customer_balances), ZERO)
         asked = self.reading.queries
         return (
             self._one("trial balance", "movements", asked, len(self.movements), f"debit {debit:,}, credit {credit:,} {currency}"),
-            self._one("open items", "open_receivables", asked, len(self.open_receivables), f"{open_amount:,} {currency} open"),
+            self._one("open items", "customer_balances", asked, len(self.customer_balances), f"{open_amount:,} {currency} open"),
             self._one("number series", "series", asked, len(self.series), "; ".join(map(series_in_words, self.series)) or "no series"),
-            self._one("projects", "projects", asked, len(self.projects), f"{len(self.projects)} projects"),
+            self._one("projects", "projects", asked, len(self.projects), projects_in_words(self.projects, self.erp, currency)),
             self._one("documents", "changes", asked, self.documents_read, f"{self.calls} calls for all figures of this ERP"),
         )
 
@@ -51,9 +52,41 @@ class ErpFigures:
     def by_control_account(self) -> dict[str, Decimal]:
         """Open items in functional currency by canonical control account."""
         sums: dict[str, Decimal] = {}
-        for item in self.open_receivables:
-            sums[item.account] = sums.get(item.account, ZERO) + item.functional_open_amount
+        for each in self.customer_balances:
+            sums[each.account] = sums.get(each.account, ZERO) + each.amount
         return sums
+
+
+def projects_in_words(projects: Sequence[ProjectFigures], erp: str, currency: str) -> str:
+    """Each figure in sum; one that an ERP does not keep is named, so that nobody takes it for equal."""
+    told, kept_elsewhere = [], []
+    for name in ("contract value", "billed", "unbilled", "cost"):
+        amounts = [amount for each in projects if (amount := getattr(each, name.replace(" ", "_"))) is not None]
+        if amounts:
+            untold = f" ({len(projects) - len(amounts)} not told)" if len(amounts) < len(projects) else ""
+            told.append(f"{name} {sum(amounts, ZERO):,} {currency}{untold}")
+        else:
+            kept_elsewhere.append(name)
+    missing = [f"{', '.join(kept_elsewhere)} not told by {erp}"] if projects and kept_elsewhere else []
+    return "; ".join([f"{len(projects)} projects", *told, *missing])
+
+
+def documents_on_projects(sums: Sequence[ProjectSums], figures: tuple[ErpFigures, ErpFigures], currency: str) -> tuple[Evidence, ...]:
+    """What the documents of each ERP come to on its projects since the load: what an ERP bills or costs, told for both alike."""
+    of_erp = [{each.project: (each.billed, each.cost) for each in sums if each.erp == one.erp} for one in figures]
+    unequal = sorted(project for project in {*of_erp[0], *of_erp[1]} if of_erp[0].get(project) != of_erp[1].get(project))
+    found = []
+    for one, projects in zip(figures, of_erp, strict=True):
+        billed, cost = (sum((amounts[place] for amounts in projects.values()), ZERO) for place in (0, 1))
+        told = f"billed {billed:,}, cost {cost:,} {currency}" + (f"; unequal on {', '.join(unequal[:10])}" if unequal else "")
+        query, source = "lines of posted documents by project, in the store", "the mirror"
+        parameters = (("legal_entity", one.legal_entity),)
+        found.append(
+            Evidence(
+                one.legal_entity, one.erp, "projects by documents", source, query, parameters, len(projects), told, one.reading.instant
+            )
+        )
+    return tuple(found)
 
 
 def series_in_words(series: NumberSeries) -> str:

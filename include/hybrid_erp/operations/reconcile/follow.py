@@ -50,12 +50,12 @@ class Follower:
         calls = self.reader.calls
         with self.reader.snapshot() as reading:
             movements = tuple(self.reader.movements())
-            receivables, series = tuple(self.reader.open_receivables()), tuple(self.reader.series())
+            customers, series = tuple(self.reader.customer_balances()), tuple(self.reader.series())
             projects = tuple(self.reader.projects())
             read = self._read_changes(boundary, thorough=thorough)
         self._tie_captured()
         asked = self.reader.calls - calls
-        return ErpFigures(self.erp, self.side, self.legal_entity, reading, movements, receivables, series, projects, asked, read)
+        return ErpFigures(self.erp, self.side, self.legal_entity, reading, movements, customers, series, projects, asked, read)
 
     def follow(self, boundary: Boundary) -> None:
         """Read what changed since the last look, and no figures."""
@@ -124,19 +124,30 @@ class Follower:
             log.info("%s %s: %d cells differ from the mirror; %d days were read.", self.erp, self.legal_entity, len(gaps), len(looked_into))
         return len(looked_into)
 
+    @property
+    def _books(self) -> tuple[bool, ...]:
+        """Which books of the mirror its ERP's totals are held against document by document: in the cloud ERP the baseline's, too."""
+        return (False, True) if self.side == "cloud" else (False,)
+
     def _days(self, period: str, account: str, numbers: list[str]) -> list[date]:
         gaps: dict[date, Decimal] = defaultdict(lambda: ZERO)
         for number in numbers:
             for moved in self.reader.days(number, period):
                 gaps[moved.day] += moved.amount
-        for moved in self.comparison.days(self.erp, self.legal_entity, line_account(account, self.erp), period):
-            gaps[moved.day] -= moved.amount
+        for baseline in self._books:
+            for moved in self.comparison.days(self.erp, self.legal_entity, line_account(account, self.erp), period, baseline=baseline):
+                gaps[moved.day] -= moved.amount
         return sorted(day for day, gap in gaps.items() if gap)
 
     def _read_day(self, number: str, account: str, day: date, boundary: Boundary) -> None:
         there = tuple(self.reader.entries_on(number, day))
         self.observe(there, boundary)
-        known = self.comparison.native_ids_on(self.erp, self.legal_entity, line_account(account, self.erp), day)
+        own = line_account(account, self.erp)
+        known = [
+            native_id
+            for baseline in self._books
+            for native_id in self.comparison.native_ids_on(self.erp, self.legal_entity, own, day, baseline=baseline)
+        ]
         if lacking := sorted(set(known) - {entry.native_id for entry in there}):
             elsewhere = tuple(self.reader.entries(lacking))
             self.observe(elsewhere, boundary)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from hybrid_erp.model.comparison import DocumentDifference
+from hybrid_erp.model.comparison import DocumentDifference, ProjectSums
 from hybrid_erp.model.posting_facts import Boundary, PostingFacts
 from hybrid_erp.model.reconciliation import BalanceRow, Check, Coverage, Difference, DifferenceClass
 from hybrid_erp.model.region_plan import RegionPlan
@@ -21,7 +21,7 @@ from hybrid_erp.operations.reconcile.follow import Follower
 from hybrid_erp.operations.reconcile.needs import ReconciliationFacts
 from hybrid_erp.operations.reconcile.period_runs import runs_made_twice, without_equal_runs
 from hybrid_erp.operations.reconcile.projects import unequal_projects
-from hybrid_erp.operations.reconcile.subledger import unequal_items
+from hybrid_erp.operations.reconcile.subledger import unequal_customers, unequal_items
 from hybrid_erp.operations.reconcile.trial_balance import (
     Charts,
     apart,
@@ -45,6 +45,7 @@ class Seen:
     rows: tuple[BalanceRow, ...]
     differences: tuple[Difference, ...]
     checks: tuple[Check, ...]
+    on_projects: tuple[ProjectSums, ...] = ()
 
     @property
     def passing(self) -> list[UUID]:
@@ -64,6 +65,8 @@ class EntityTerms:
     """Canonical control accounts whose subledger the ERPs keep as open items."""
     result_accounts: frozenset[str]
     """Canonical accounts of profit and loss."""
+    expense_accounts: frozenset[str] = frozenset()
+    """Those of them that are cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,9 @@ class Looker:
         checks = checks_of(figures, self.terms.plan, self.terms.receivables, self.terms.currency, self.facts.half_pairs(entity))
         cursors = ({entity: each.reading.cursor} for each in figures)
         found = [*self._classified(documents, known), *self._of_tier_two(figures, documents, instant)]
-        return Seen(Coverage(instant, position, *cursors), figures, rows, explained(rows, found), (*checks, *twice))
+        expenses = sorted(self.terms.expense_accounts)
+        sums = tuple(self.legacy.comparison.projects(self.legacy.erp, self.cloud.erp, entity, expenses))
+        return Seen(Coverage(instant, position, *cursors), figures, rows, explained(rows, found), (*checks, *twice), sums)
 
     def documents(self) -> list[DocumentDifference]:
         """The documents on which the mirrors differ."""
@@ -125,14 +130,19 @@ class Looker:
         return dict(self.facts.postings(self.terms.legal_entity, keys, reading_since=instant))
 
     def _classified(self, documents: Sequence[DocumentDifference], known: dict[UUID, PostingFacts]) -> list[Difference]:
-        classifier = Classifier(self.legacy.erp, self.cloud.erp, known, self.charts.left_out)
+        entity, erps = self.terms.legal_entity, (self.legacy.erp, self.cloud.erp)
+        kept = {(erp, native_id): why for erp in erps for native_id, why in self.facts.not_captured(erp, entity).items()}
+        classifier = Classifier(*erps, known, self.charts.left_out, kept)
         return [classifier.classify(document) for document in documents]
 
     def _of_tier_two(
         self, figures: tuple[ErpFigures, ErpFigures], documents: Sequence[DocumentDifference], instant: datetime
     ) -> list[Difference]:
         entity = self.terms.legal_entity
-        items = unequal_items(entity, figures[0].open_receivables, figures[1].open_receivables, documents, self.terms.receivables)
+        gaps = unequal_customers(figures[0].customer_balances, figures[1].customer_balances, documents, self.terms.receivables)
+        customers = {customer for _, customer in gaps}
+        read = [each.reader.open_receivables(customers) if gaps else () for each in (self.legacy, self.cloud)]
+        items = [unequal_items(entity, key, gap, *read) for key, gap in sorted(gaps.items())]
         numbers = sorted({each.number for of_erp in figures for each in of_erp.projects})
         postings = self.facts.documents(entity, "project", numbers)
         known = self.facts.postings(entity, list(postings.values()), reading_since=instant)

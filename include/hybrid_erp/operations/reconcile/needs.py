@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from hybrid_erp.model.books import DayMovement, Entry
-from hybrid_erp.model.comparison import Observed, ObservedMovement
+from hybrid_erp.model.comparison import Observed, ObservedMovement, ProjectSums
 from hybrid_erp.model.posting_facts import Boundary, PostingFacts
 from hybrid_erp.operations.compare import Mirrors
 
@@ -44,10 +44,13 @@ class Comparison(Mirrors, Protocol):
     def movements(self, erp: str, legal_entity: str, *, baseline: bool = False) -> Sequence[ObservedMovement]:
         """The trial balance of one mirror; `baseline`: of what lies before the boundary of the load."""
 
-    def days(self, erp: str, legal_entity: str, account: str, period: str) -> Sequence[DayMovement]:
+    def projects(self, legacy: str, cloud: str, legal_entity: str, expenses: Sequence[str]) -> Sequence[ProjectSums]:
+        """What the documents of both ERPs come to on each project; `expenses` are the canonical accounts of cost."""
+
+    def days(self, erp: str, legal_entity: str, account: str, period: str, *, baseline: bool = False) -> Sequence[DayMovement]:
         """A canonical account's movement by day."""
 
-    def native_ids_on(self, erp: str, legal_entity: str, account: str, day: date) -> Sequence[str]:
+    def native_ids_on(self, erp: str, legal_entity: str, account: str, day: date, *, baseline: bool = False) -> Sequence[str]:
         """The documents that book on a canonical account on one day."""
 
 
@@ -71,6 +74,9 @@ class ReconciliationFacts(Protocol):
 
     def captured(self, erp: str, legal_entity: str) -> Mapping[str, UUID]:
         """The postings that native documents of this ERP have become and that the mirror does not yet compare as such, by native id."""
+
+    def not_captured(self, erp: str, legal_entity: str) -> Mapping[str, str]:
+        """Why native documents of this ERP have not been captured, by native id."""
 
     def boundary(self, legal_entity: str) -> Boundary:
         """The boundary of its load."""

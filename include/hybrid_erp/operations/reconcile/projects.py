@@ -1,4 +1,4 @@
-"""Tier 2: projects, by number and status. They book nothing, and yet a region cannot move without them."""
+"""Tier 2: projects, by number, status and contract value. They book nothing, and yet a region cannot move without them."""
 
 from __future__ import annotations
 
@@ -24,21 +24,22 @@ def unequal_projects(
     found = []
     for number in sorted({*sides[0], *sides[1]}):
         one, other = (side.get(number) for side in sides)
-        if one is not None and other is not None and one.status == other.status:
+        unequal = _unequal(one, other) if one is not None and other is not None else []
+        if one is not None and other is not None and not unequal:
             continue
         posting_id = postings.get(number)
         known = facts.get(posting_id) if posting_id else None
         lacking = cloud[0] if other is None else legacy[0] if one is None else None
         difference_class, why = _class(lacking, known, legacy[0] if one else cloud[0], legacy[0])
-        aspect = f"missing in {lacking}" if lacking else "status"
+        aspect = f"missing in {lacking}" if lacking else ", ".join(unequal)
         found.append(
             Difference(
                 difference_class,
                 legal_entity,
                 aspect,
                 (),
-                legacy=f"{one.name}, {one.status}" if one else "nothing",
-                cloud=f"{other.name}, {other.status}" if other else "nothing",
+                legacy=_told(one),
+                cloud=_told(other),
                 posting_id=posting_id,
                 legacy_id=one.native_id if one else None,
                 cloud_id=other.native_id if other else None,
@@ -48,6 +49,21 @@ def unequal_projects(
             )
         )
     return found
+
+
+def _unequal(one: ProjectFigures, other: ProjectFigures) -> list[str]:
+    """On what two ERPs disagree that both tell. What is billed and what it costs is compared document by document."""
+    aspects = ["status"] if one.status != other.status else []
+    if one.contract_value is not None and other.contract_value is not None and one.contract_value != other.contract_value:
+        aspects.append("contract value")
+    return aspects
+
+
+def _told(project: ProjectFigures | None) -> str:
+    if project is None:
+        return "nothing"
+    value = f", contract value {project.contract_value:,}" if project.contract_value is not None else ""
+    return f"{project.name}, {project.status}{value}"
 
 
 def _class(lacking: str | None, known: PostingFacts | None, holder: str, legacy: str) -> tuple[DifferenceClass, str]:
@@ -61,4 +77,4 @@ def _class(lacking: str | None, known: PostingFacts | None, holder: str, legacy:
         return DifferenceClass.DELETED_AFTER_POSTING, f"{lacking} held it and does not any more: enter it there again."
     if lacking is not None:
         return DifferenceClass.UNEXPLAINED, f"It was never to be sent to {lacking}."
-    return DifferenceClass.CHANGED_AFTER_POSTING, "Both ERPs had it in the same status: one was changed since."
+    return DifferenceClass.CHANGED_AFTER_POSTING, "Both ERPs held it alike: one was changed since."

@@ -1,4 +1,4 @@
-"""Tier 2: open items by customer and by document, where the documents found so far do not account for the difference."""
+"""Tier 2: what each customer owes; and the open items, where the documents found so far do not account for the difference."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
 from decimal import Decimal
 
-from hybrid_erp.model.books import OpenReceivable
+from hybrid_erp.model.books import CustomerBalance, OpenReceivable
 from hybrid_erp.model.comparison import DocumentDifference
 from hybrid_erp.model.money import ZERO
 from hybrid_erp.model.reconciliation import Difference, DifferenceClass
@@ -15,17 +15,13 @@ CustomerAccount = tuple[str, str]
 """Control account and customer."""
 
 
-def unequal_items(
-    legal_entity: str,
-    legacy: Sequence[OpenReceivable],
-    cloud: Sequence[OpenReceivable],
+def unequal_customers(
+    legacy: Iterable[CustomerBalance],
+    cloud: Iterable[CustomerBalance],
     documents: Iterable[DocumentDifference],
     receivables: Container[str],
-) -> list[Difference]:
-    """One difference for each customer whose open items differ by more than the documents that differ.
-
-    It moves no cell of the trial balance: which receipt settles which invoice is the subledger's own.
-    """
+) -> dict[CustomerAccount, Decimal]:
+    """The customers whose balances differ by more than the documents that differ, and by how much."""
     gaps = _sums(cloud)
     for key, amount in _sums(legacy).items():
         gaps[key] -= amount
@@ -34,19 +30,23 @@ def unequal_items(
             side = line.cloud or line.legacy
             if side is not None and side.account in receivables and side.party is not None:
                 gaps[(side.account, side.party)] -= line.functional_amount
-    return [_difference(legal_entity, key, gap, legacy, cloud) for key, gap in sorted(gaps.items()) if gap]
+    return {key: gap for key, gap in gaps.items() if gap}
 
 
-def _sums(items: Iterable[OpenReceivable]) -> dict[CustomerAccount, Decimal]:
+def _sums(balances: Iterable[CustomerBalance]) -> dict[CustomerAccount, Decimal]:
     sums: dict[CustomerAccount, Decimal] = defaultdict(lambda: ZERO)
-    for item in items:
-        sums[(item.account, item.customer)] += item.functional_open_amount
+    for balance in balances:
+        sums[(balance.account, balance.customer)] += balance.amount
     return sums
 
 
-def _difference(
+def unequal_items(
     legal_entity: str, key: CustomerAccount, gap: Decimal, legacy: Sequence[OpenReceivable], cloud: Sequence[OpenReceivable]
 ) -> Difference:
+    """A customer whose balances differ, with the open items of both ERPs.
+
+    It moves no cell of the trial balance: which receipt settles which invoice is the subledger's own.
+    """
     account, customer = key
     return Difference(
         DifferenceClass.UNEXPLAINED,

@@ -6,7 +6,7 @@ and whoever compares them looks again before anybody is alarmed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -26,6 +26,7 @@ from hybrid_erp.adapters.erps.tryton.values import as_date, to_instant
 from hybrid_erp.model.books import (
     AccountMovement,
     Changes,
+    CustomerBalance,
     CustomerFigures,
     DayMovement,
     DocumentTotal,
@@ -48,6 +49,7 @@ _MARGIN_SECONDS: Final = 10.0
 _QUERIES: Final = (
     "account.journal.period: the periods that were posted in",
     "account.account: debit, credit and line_count of every account, context {periods: [P], posted: true}, once for each period P",
+    "account.general_ledger.account.party: debit and credit of every customer on receivable accounts, context {posted: true}",
     "account.move: documents by last_modified_at and id",
 )
 
@@ -98,10 +100,15 @@ class TrytonBooks:
         with reading():
             return self._balances().movements()
 
-    def open_receivables(self) -> Sequence[OpenReceivable]:
+    def customer_balances(self) -> Sequence[CustomerBalance]:
+        """What each customer owes: a call for each thousand customers."""
+        with reading():
+            return ReceivableReader(self._reader(), self._our_logins).balances()
+
+    def open_receivables(self, customers: Collection[str] | None = None) -> Sequence[OpenReceivable]:
         """Every item that is not wholly settled: a call or two for each thousand."""
         with reading():
-            return ReceivableReader(self._reader(), self._our_logins).open()
+            return ReceivableReader(self._reader(), self._our_logins).open(customers)
 
     def customers(self) -> Sequence[CustomerFigures]:
         """Every customer, whoever entered it."""

@@ -80,7 +80,7 @@ class BalanceReader:
         ]
 
     def days(self, account: str, period: str) -> list[DayMovement]:
-        """An account's movement by day: a few pages of lines, or a call a day where there are too many lines."""
+        """An account's movement by day: its lines in one call, or a call a day where there are too many lines."""
         natives = [each for each in self.periods() if each.name == period]
         total = self._of_account(account, natives) if natives else (ZERO, ZERO, 0)
         if not total[2]:
@@ -139,7 +139,7 @@ class BalanceReader:
         domain += [["move.company", "=", self.company], ["move.state", "=", "posted"]]
         domain += [["OR", ["move.period.type", "=", "standard"], ["move.journal.type", "!=", CLOSING_JOURNAL]]]
         found: TotalsByDay = {}
-        for line in pages(self.client, "account.move.line", domain, ["debit", "credit", "move.date"]):
+        for line in self.client.select("account.move.line", domain, ["debit", "credit", "move.date"]):
             day = to_date(line["move"]["date"])
             day = day if first <= day <= last else last
             debit, credit, lines = found.get(day, (ZERO, ZERO, 0))
@@ -161,11 +161,11 @@ class BalanceReader:
         return self.mapping.canonical_account(number, legal_entity=self.legal_entity)
 
 
-def pages(client: TrytonClient, model: str, domain: Sequence[Any], fields: Sequence[str]) -> Iterator[Row]:
+def pages(client: TrytonClient, model: str, domain: Sequence[Any], fields: Sequence[str], context: Row | None = None) -> Iterator[Row]:
     """All records by id, a thousand a call. Raises as the client's search."""
     last = 0
     while True:
-        rows = client.select(model, [*domain, ["id", ">", last]], fields, limit=PAGE, order=[["id", "ASC"]])
+        rows = client.select(model, [*domain, ["id", ">", last]], fields, limit=PAGE, order=[["id", "ASC"]], context=context)
         yield from rows
         if len(rows) < PAGE:
             return

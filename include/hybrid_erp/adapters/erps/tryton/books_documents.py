@@ -112,9 +112,8 @@ class DocumentReader:
             return None
         missing: Sequence[int] = () if count == last - first + 1 else tuple(counter.missing(first, last))[:MISSING_MAX]
         cancelled = counter.cancelled() if model == INVOICE else ()
-        return NumberSeries(
-            sequence["name"], counter.text(first), counter.text(last), count, tuple(map(counter.text, missing)), tuple(cancelled)
-        )
+        ends, absent = (counter.text(first), counter.text(last)), tuple(map(counter.text, missing))
+        return NumberSeries(sequence["name"], *ends, count, absent, tuple(cancelled), gapless=True)
 
 
 def _debited(line: Row) -> Decimal:

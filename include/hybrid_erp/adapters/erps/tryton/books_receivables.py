@@ -6,8 +6,10 @@ cash.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
@@ -16,10 +18,10 @@ from hybrid_erp.adapters.erps.tryton.item_text import read_item
 from hybrid_erp.adapters.erps.tryton.payments import SETTLES
 from hybrid_erp.adapters.erps.tryton.reading import INVOICE, MOVE, Reader, texts_of_lines
 from hybrid_erp.adapters.erps.tryton.text import Mark, read_dimensions, read_mark
-from hybrid_erp.adapters.erps.tryton.values import Row, to_amount, to_date
-from hybrid_erp.model.books import OpenReceivable
+from hybrid_erp.adapters.erps.tryton.values import Row, as_date, to_amount, to_date
+from hybrid_erp.model.books import CustomerBalance, OpenReceivable
 from hybrid_erp.model.documents import DocumentType
-from hybrid_erp.model.money import round_money
+from hybrid_erp.model.money import ZERO, round_money
 
 _LINE: Final = (
     "debit",
@@ -37,6 +39,7 @@ _LINE: Final = (
     "move.description",
     "move.create_uid.login",
 )
+_BALANCE: Final = ("account.code", "party.code", "debit", "credit")
 _INVOICE: Final = (
     "number",
     "invoice_date",
@@ -57,11 +60,23 @@ class ReceivableReader:
     reader: Reader
     our_logins: Container[str]
 
-    def open(self) -> list[OpenReceivable]:
+    def balances(self) -> list[CustomerBalance]:
+        """A call for each thousand customers, however many items they have: what is settled is nothing in sum, by customer and account."""
+        domain: list[Any] = [["company", "=", self.reader.company], ["account.type.receivable", "=", True]]
+        context = {"posted": True, "from_date": as_date(date.min), "active_test": False}
+        rows = pages(self.reader.client, "account.general_ledger.account.party", domain, _BALANCE, context)
+        sums: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+        for row in rows:
+            customer = str(row["party"]["code"] or row["party"]["id"])
+            sums[self._account(row["account"]["code"]), customer] += to_amount(row["debit"]) - to_amount(row["credit"])
+        return [CustomerBalance(account, customer, amount) for (account, customer), amount in sorted(sums.items()) if amount]
+
+    def open(self, customers: Collection[str] | None = None) -> list[OpenReceivable]:
         """A call for each thousand open lines, and for each thousand invoices that they belong to."""
         reader = self.reader
         domain: list[Any] = [["move.company", "=", reader.company], ["move.state", "=", "posted"]]
         domain += [["reconciliation", "=", None], ["account.type.receivable", "=", True]]
+        domain += [["party.code", "in", sorted(customers)]] if customers is not None else []
         lines = [line for line in pages(reader.client, "account.move.line", domain, _LINE) if line["party"]]
         invoices = self._invoices(lines)
         items: dict[str, OpenReceivable] = {}
@@ -107,7 +122,7 @@ class ReceivableReader:
             number=ours.number if ours else str(document["number"]),
             legal_number=number or None,
             project=self._project(line, invoice),
-            account=self.reader.mapping.canonical_account(account, legal_entity=self.reader.legal_entity) or f"{account} of the ERP",
+            account=self._account(account),
             currency=currency,
             original_amount=original,
             open_amount=amount,
@@ -116,6 +131,9 @@ class ReceivableReader:
             issued_on=issued_on,
             due_on=to_date(line["maturity_date"]) if line["maturity_date"] else issued_on,
         )
+
+    def _account(self, code: str) -> str:
+        return self.reader.mapping.canonical_account(code, legal_entity=self.reader.legal_entity) or f"{code} of the ERP"
 
     def _project(self, line: Row, invoice: Row | None) -> str | None:
         texts = [invoice["description"], *texts_of_lines(invoice).values()] if invoice else []
