@@ -18,13 +18,8 @@ from tests.stores import CLOUD, LEGACY
 
 #: How often upstream sends something, and people type something in.
 INTERVAL_SECONDS: Final = 0.25
-#: What a task of theirs ends with and is tried again for: another one was there first, or a move has the lock.
-TRIED_AGAIN: Final = (
-    HybridErpError,
-    psycopg.errors.UniqueViolation,
-    psycopg.errors.LockNotAvailable,
-    psycopg.errors.DeadlockDetected,
-)
+#: What a task of theirs ends with and is tried again for: another one was there first, a move has the lock, or the session was too slow.
+TRIED_AGAIN: Final = (HybridErpError, psycopg.errors.UniqueViolation, psycopg.OperationalError)
 
 
 @dataclass

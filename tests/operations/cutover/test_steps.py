@@ -318,6 +318,8 @@ def test_an_erp_that_does_not_answer_stops_a_step_that_is_then_run_again(region:
             break
         except ErpUnavailableError:
             region.time_passes()
+    silent = [region.company(erp, entity).answering.pop(call) for entity in ENTITIES]
+    assert [] in silent, "nobody called"
     region.here.go(run)
 
     region.require_open(CLOUD, locked=LEGACY)
