@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -137,9 +138,8 @@ class Runner:
         store.end_step(number, outcome="done", found=found)
         return found
 
-    def ask(self, run: Run) -> Found:
-        """Request, evidence, and the yes of everybody who has not said it."""
-        store = self.cutovers
+    def request(self, run: Run) -> UUID:
+        """What the migration lead asks for."""
         asked = CutoverRequest(
             region="emea",
             direction=run.direction,
@@ -154,10 +154,15 @@ class Runner:
             reason="it is time",
             ticket="CHG-1",
         )
+        return self.cutovers.request(asked, run.limits, VERSIONS)
+
+    def ask(self, run: Run) -> Found:
+        """Request, evidence, and the yes of everybody who has not said it."""
+        store = self.cutovers
         found = store.of_run("emea", run.name)
         if found is not None and found.frozen_at is not None:
             return {}
-        cutover_id = store.request(asked, run.limits, VERSIONS)
+        cutover_id = self.request(run)
         store.store_evidence(cutover_id, EVIDENCE, EVIDENCE_HASH)
         said = {(each.role, each.legal_entity) for each in store.approvals(cutover_id)}
         wanted = [(ApproverRole.MIGRATION_LEAD, "", "lee"), *((ApproverRole.CONTROLLER, entity, "carla") for entity in ENTITIES)]
@@ -213,6 +218,7 @@ class Region:
     accepted: list[UUID] = field(default_factory=list)
     typed_in: list[UUID] = field(default_factory=list)
     amounts: int = 100
+    one_at_a_time: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def __post_init__(self) -> None:
         self.here = self.stack_runner("here")
@@ -240,8 +246,9 @@ class Region:
         return made
 
     def companies_ask(self, erp: str, legal_entity: str, call: str, arguments: tuple[Any, ...]) -> Any:
-        """Of the companies as they are now; they may be replaced by those of an earlier state."""
-        return self.companies.ask(erp, legal_entity, call, arguments)
+        """Of the companies as they are now; they may be replaced by those of an earlier state. An ERP does one thing after the other."""
+        with self.one_at_a_time:
+            return self.companies.ask(erp, legal_entity, call, arguments)
 
     def company(self, erp: str, legal_entity: str) -> Company:
         return self.companies.of[erp, legal_entity]
@@ -257,21 +264,24 @@ class Region:
 
     # What goes on whatever moves
 
-    def accept(self, *legal_entities: str) -> None:
+    def accept(self, *legal_entities: str, by: Runner | None = None) -> None:
         """Upstream sends a posting of each."""
         events = []
         for legal_entity in legal_entities:
-            self.amounts += 1
-            events.append(a_journal_entry(legal_entity, amount=f"{self.amounts}.00", id=f"live-{self.amounts}", number=f"L-{self.amounts}"))
+            with self.one_at_a_time:
+                self.amounts += 1
+                told = f"live-{self.amounts}"
+                events.append(a_journal_entry(legal_entity, amount=f"{self.amounts}.00", id=told, number=told))
         postings = [posting_of(SETTINGS.firm, event) for event in events]
-        self.here.connections.intake().accept(postings, accepted_by="tests")
+        (by or self.here).connections.intake().accept(postings, accepted_by="tests")
         self.accepted += [posting.posting_id for posting in postings]
 
     def type_in(self, erp: str, legal_entity: str) -> bool:
         """A bookkeeper posts natively; False: he was refused to his face."""
-        self.amounts += 1
-        found = self.company(erp, legal_entity).type_in(f"{self.amounts}.00")
-        self.typed_in += [] if found is None else [found]
+        with self.one_at_a_time:
+            self.amounts += 1
+            found = self.company(erp, legal_entity).type_in(f"{self.amounts}.00")
+            self.typed_in += [] if found is None else [found]
         return found is not None
 
     def go_on_living(self) -> None:

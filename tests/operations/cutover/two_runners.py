@@ -20,7 +20,10 @@ from tests.operations.cutover.kills import UNHURRIED, Stage, give_up, require_mo
 from tests.operations.cutover.region import Region, Run, a_region
 
 # What PostgreSQL does to a session that idles inside a transaction for longer than it may, without the seconds.
-IDLES: Final = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s AND state = 'idle in transaction'"
+IDLES: Final = """
+    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = %s AND state = 'idle in transaction'
+"""
 
 
 @dataclass

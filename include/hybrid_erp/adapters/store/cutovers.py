@@ -32,7 +32,7 @@ from hybrid_erp.model.ownership import Phase, PostingKind
 
 #: A claim that holds the lock for longer than this is stuck; waiting longer would hold up the claims behind this one. Who stops between a
 #: function and its commit holds the region's lock: PostgreSQL ends its session, and nothing has happened.
-TIMEOUTS: Final = "SET LOCAL lock_timeout = '4s'; SET LOCAL idle_in_transaction_session_timeout = '5s'"
+TIMEOUTS: Final = "SET LOCAL lock_timeout = '4s'; SET LOCAL idle_in_transaction_session_timeout = '10s'"
 LOCK_TRIES: Final = 5
 
 

@@ -27,14 +27,15 @@ def switch(move: Move) -> Found:
             state = company.state()
         locked = state.generation == each.generation and is_locked(state, now.kinds, move.closers(each.erp, each.legal_entity))
         mark = move.work.high_water(each.erp, each.legal_entity, from_period=now.from_period)
-        unmoved = mark == each.read_back.get("high water")
-        read_back = {**in_words(state), "high water": mark}
+        was = each.read_back.get("high water")
+        unmoved = mark == was
+        # The verification's own mark stays: run again, the step must not compare with what it has found itself.
+        read_back = {**in_words(state), "high water": was, "high water at the switch": mark}
         move.store.note_read_back(
             each.erp, each.legal_entity, each.generation, as_desired=locked and unmoved, quiet=False, read_back=read_back
         )
         if not locked:
             raise CutoverGivenUpError(f"{each.legal_entity} at {each.erp} is not locked out any more: {read_back['may post']} may post.")
         if not unmoved:
-            was = each.read_back.get("high water")
             raise CutoverGivenUpError(f"{each.legal_entity} at {each.erp} has moved since the verification: {was}, now {mark}.")
     return {"phase": move.store.switch(move.cutover_id, configuration=now.configuration, mappings=now.mappings)}
