@@ -383,6 +383,14 @@ def test_one_command_writes_it_and_one_verifies_it(moved: tuple[Store, Move], co
     assert "NOT PROVEN" in capsys.readouterr().out
 
 
+def test_a_public_key_that_is_none_is_refused(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("e.zip").write_bytes(b"")
+    Path("broken.pem").write_bytes(b"\xff\xfe")
+
+    assert command("evidence-verify", "e.zip", "--public-key", "broken.pem") == 2
+    assert "[evidence-key]" in capsys.readouterr().err
+
+
 def test_the_public_key_is_told_and_the_private_key_never(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("evidence-key") == 0
     told = capsys.readouterr().out

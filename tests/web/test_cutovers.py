@@ -91,6 +91,7 @@ def test_a_move_under_way_is_held_against_its_rehearsals(client: Client, region:
     expected = client.get("/v1/cutovers/emea").json()["cutovers"][0]["forecast"]
 
     words = " ".join(outline.text)
+    assert "Its freeze ends by itself at" in words
     assert "Latest moment to turn back:" in words
     assert "no earlier run has taken switch, smoke_test" in words
     by_step = {each["step"]: each for each in expected["steps"]}

@@ -41,7 +41,7 @@ def add_evidence(command: Command, store: Callable[[argparse.Namespace], psycopg
 
 
 def _verify(options: argparse.Namespace) -> int:
-    keys = [public_key_of(Path(each).read_text(encoding="ascii") if Path(each).is_file() else each) for each in options.public_key]
+    keys = [public_key_of(Path(each).read_text(errors="replace") if Path(each).is_file() else each) for each in options.public_key]
     verified = verify(options.file.read_bytes(), keys)
     for finding in verified.findings:
         print(finding)

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from hybrid_erp.model.audit import next_seal
 from hybrid_erp.model.errors import EvidenceKeyError
-from hybrid_erp.operations.evidence.container import SEAL_BYTES, SIGNATURE_DIGITS, pack
+from hybrid_erp.operations.evidence.container import SEAL_BYTES, SIGNATURE_DIGITS, WRITTEN_AT, pack
 from hybrid_erp.operations.evidence.keys import fingerprint, pem_of, private_key_of, public_key_of
 from hybrid_erp.operations.evidence.manifest import NAME, Part, manifest_of
 from hybrid_erp.operations.evidence.parts import evidence_of, parts_of
@@ -79,6 +79,8 @@ def test_any_zip_program_opens_it() -> None:
 
 def test_the_same_parts_are_the_same_bytes() -> None:
     assert pack(PARTS, ABOUT, KEY) == PACK
+    with zipfile.ZipFile(io.BytesIO(PACK)) as archive:
+        assert {info.date_time for info in archive.infolist()} == {WRITTEN_AT}  # never the clock's
 
 
 def test_every_byte_of_a_pack_counts() -> None:
@@ -222,7 +224,9 @@ def test_a_trail_that_was_changed_before_the_pack_was_signed_is_detected() -> No
 
 def test_parts_tell_amounts_as_text_and_instants_in_utc() -> None:
     at = datetime(2026, 3, 1, 1, 0, tzinfo=timezone(timedelta(hours=1)))
-    (one, many) = parts_of({"request": {"at": at, "amount": Decimal("1E+3")}, "rows": [{"id": UUID(int=7)}, {"id": None}]})
+    rows: list[dict[str, Any]] = [{"id": UUID(int=7)}, {"id": None}]
+
+    one, many = parts_of({"request": {"at": at, "amount": Decimal("1E+3")}, "rows": rows})
 
     assert one.name == "request.json"
     assert json.loads(one.content) == {"at": datetime(2026, 3, 1, tzinfo=UTC).isoformat(), "amount": "1000"}
