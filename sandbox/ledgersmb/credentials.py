@@ -48,6 +48,8 @@ LOGINS = (
     Login("bookkeeper", ("Billie", "Bookkeeper"), EVERYTHING),
 )
 CUSTODIAN = "custodian"
+# The package lets nobody read payments but those who make them; whoever is locked out reads on.
+READ_ON = "GRANT SELECT ON payment, payment_links TO {}"
 
 LOGIN_IS_THERE = "SELECT 1 FROM pg_roles WHERE rolname = %s"
 # The audit trigger refuses a login that is no user of the ERP.
@@ -97,6 +99,7 @@ def create_logins(connection: Connection, database: str, legal_entity: str, coun
                     _package_role(database, role), sql.Identifier(name), sql.Identifier(custodian)
                 )
             )
+        connection.execute(sql.SQL(READ_ON).format(sql.Identifier(name)))
         first, last = login.person
         connection.execute(ADD_USER, {"first": first, "last": last, "login": name, "country": country})
 

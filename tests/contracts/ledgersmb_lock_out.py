@@ -118,18 +118,21 @@ class LedgerSmbLockOut:
         self.run("CREATE ROLE accountants")
         self.run(give, custodian)
         self.run("GRANT accountants TO {} GRANTED BY {}", login, custodian)
-        yield PostingRight(login, "accountants", PostingKind.LEDGER)
-        self.run("REVOKE accountants FROM {} GRANTED BY {}", login, custodian)
-        self.run("REVOKE accountants FROM {}", custodian)
-        self.run("DROP ROLE accountants")
+        try:
+            yield PostingRight(login, "accountants", PostingKind.LEDGER)
+        finally:
+            self.run("REVOKE accountants FROM {} GRANTED BY {}", login, custodian)
+            self.run("REVOKE accountants FROM {}; DROP ROLE accountants", custodian)
 
     @contextmanager
     def fixed(self) -> Iterator[PostingRight]:
         """As the ERP's own screen for users gives it: the owner of the database is the grantor."""
         role = "lsmb_ledgersmb_de01__gl_transaction_create"
         self.run("GRANT {} TO {}", role, self.bookkeeper)
-        yield PostingRight(self.bookkeeper, role, PostingKind.LEDGER)
-        self.run("REVOKE {} FROM {} GRANTED BY postgres", role, self.bookkeeper)
+        try:
+            yield PostingRight(self.bookkeeper, role, PostingKind.LEDGER)
+        finally:
+            self.run("REVOKE {} FROM {} GRANTED BY postgres", role, self.bookkeeper)
 
     @contextmanager
     def unfinished(self) -> Iterator[Unfinished]:
@@ -195,6 +198,7 @@ class _Thread:
     thread: threading.Thread
 
     def arrive(self) -> None:
+        assert self.thread.is_alive(), "it arrived before it should"
         self.thread.join()
 
 

@@ -116,15 +116,19 @@ class FakeLockOutUnderTest:
     def by_another_way(self) -> Iterator[PostingRight]:
         right = PostingRight(BOOKKEEPER, "accountants", PostingKind.LEDGER)
         self.erp.rights |= {right}
-        yield right
-        self.erp.rights -= {right}
+        try:
+            yield right
+        finally:
+            self.erp.rights -= {right}
 
     @contextmanager
     def fixed(self) -> Iterator[PostingRight]:
         with self.by_another_way() as right:
             self.erp.fixed |= {right}
-            yield right
-            self.erp.fixed -= {right}
+            try:
+                yield right
+            finally:
+                self.erp.fixed -= {right}
 
     @contextmanager
     def unfinished(self) -> Iterator[Unfinished]:

@@ -26,7 +26,7 @@ from sandbox.ports import free_ports
 from sandbox.postgres import HOST
 from sandbox.site import Site
 from sandbox.tryton.secrets import ADMINISTRATOR, ROLES
-from tests.contracts.ledgersmb_lock_out import UNDER_WAY_SECONDS, under_way
+from tests.contracts.ledgersmb_lock_out import under_way
 from tests.contracts.lock_out_documents import Documents, all_is_read
 from tests.contracts.lock_out_under_test import Call, HeldUp, RefusedByTheErpError, Unfinished
 from tests.contracts.tryton_bookkeeper import Bookkeeper
@@ -38,6 +38,8 @@ LINES = (("5200", "40.00"), ("1000", "-40.00"))
 #: Holds every new row of the ledger up, and lets everybody read.
 HOLD_UP = "LOCK TABLE account_move IN SHARE MODE"
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'account_move'::regclass"
+#: How long a call of the custodian is under way: the test sends another meanwhile, which takes a handful of requests.
+UNDER_WAY_SECONDS = 8.0
 _numbers = count(1)
 
 
@@ -113,16 +115,20 @@ class TrytonLockOutUnderTest:
         user = self.administrator.one("res.user", [["login", "=", self.bookkeeper]])
         group = {"name": f"Accountants {next(_numbers)}", "parent": accounting, "users": [["add", [user]]]}
         made = self.administrator.call("model.res.group.create", [group])
-        yield PostingRight(self.bookkeeper, str(group["name"]), PostingKind.LEDGER)
-        self.administrator.call("model.res.group.delete", made)
+        try:
+            yield PostingRight(self.bookkeeper, str(group["name"]), PostingKind.LEDGER)
+        finally:
+            self.administrator.call("model.res.group.delete", made)
 
     @contextmanager
     def fixed(self) -> Iterator[PostingRight]:
         """By a row that gives it to everybody."""
         row = {"model": "account.move", "perm_read": True, "perm_write": True, "perm_create": True, "perm_delete": False}
         made = self.administrator.call("model.ir.model.access.create", [row])
-        yield PostingRight(self.bookkeeper, EVERYBODY, PostingKind.LEDGER)
-        self.administrator.call("model.ir.model.access.delete", made)
+        try:
+            yield PostingRight(self.bookkeeper, EVERYBODY, PostingKind.LEDGER)
+        finally:
+            self.administrator.call("model.ir.model.access.delete", made)
 
     def unfinished(self) -> AbstractContextManager[Unfinished]:
         return self.waiting_inside()
@@ -130,7 +136,7 @@ class TrytonLockOutUnderTest:
     @contextmanager
     def waiting_inside(self) -> Iterator[WaitingRequest]:
         """A request that waits inside the server, with its rights checked."""
-        posting = threading.Thread(target=lambda: self._post_or_be_ended())
+        posting = threading.Thread(target=self._post_or_be_ended)
         with self.held() as let_go:
             posting.start()
             while not self.erp.one(WAITING):
