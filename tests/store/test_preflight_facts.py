@@ -178,6 +178,9 @@ def test_a_mark_is_stuck_once_it_is_old(region: Store, facts: PostgresPreflightF
     assert facts.stuck("emea", KINDS, marked_before=datetime.now(UTC)) == []
     assert facts.stuck("emea", KINDS, marked_before=in_a_minute()) == old
 
+    region.sql("UPDATE delivery SET mark_before = true")  # as of a second attempt
+    assert facts.stuck("emea", KINDS, marked_before=LONG_AGO) == old
+
 
 def test_a_copy_that_was_given_up_is_stuck_until_its_entity_is_pinned(region: Store, facts: PostgresPreflightFacts) -> None:
     booked(region)
