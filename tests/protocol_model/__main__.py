@@ -15,18 +15,18 @@ from tests.protocol_model.runbook import actions as runbook
 from tests.protocol_model.runbook.removals import FULL_RUNBOOK, SMALL_RUNBOOK
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
-TABLE = re.compile(r"(?<=<!-- guards -->\n).*?(?=\n<!-- /guards -->)", re.DOTALL)
+TABLE = re.compile(r"(?<=<!-- guards -->\n).*?(?=<!-- /guards -->)", re.DOTALL)
 
 
 def main() -> int:
     """Explore, and say what came of it; 0 if every promise was kept and every guard's bug was seen."""
     parser = argparse.ArgumentParser(prog="python -m tests.protocol_model", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="the whole scope: takes an hour or more, and some gigabytes")
+    parser.add_argument("--full", action="store_true", help="the whole scope: takes hours, and some gigabytes")
     parser.add_argument("--guards", action="store_true", help="also take each guard away, and print its counter-example")
     parser.add_argument("--write", action="store_true", help=f"only write the table of guards in {PAGE.name}")
     asked = parser.parse_args()
     if asked.write:
-        PAGE.write_text(TABLE.sub(lambda _: table(), PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        PAGE.write_text(TABLE.sub(lambda _: f"{table()}\n", PAGE.read_text(encoding="utf-8")), encoding="utf-8")
         return 0
     kept = _explore(full=asked.full)
     seen = _take_away() if asked.guards else True

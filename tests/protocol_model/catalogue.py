@@ -29,8 +29,10 @@ def _breaks(guard: str) -> str:
     needed = [each for each in of(guard, REMOVALS) if each.breaks != REDUNDANT]
     alone = [each for each in needed if each.guards == (guard,)]
     if alone:
-        return f"breaks *{alone[0].breaks}* ({alone[0].steps} steps)"
+        return f"breaks *{alone[0].breaks}* ({alone[0].steps})"
     beside = [_beside(guard, each) for each in needed]
+    if not beside:
+        return "nothing that was found: a second line"
     return "nothing alone" + "".join(f"; {each}" for each in beside)
 
 

@@ -92,6 +92,10 @@ class Guards:
     """C7, A2: postings of periods that stay are claimed in every phase."""
     earlier_periods_run_off: bool = True
     """L2: postings of periods that stay are sent with the run-off credential."""
+    earlier_periods_are_copied: bool = True
+    """A2, A5: what is posted into a period that stays is copied to the other ERP as ever, whatever its credential."""
+    counts_are_of_what_moves: bool = True
+    """F2, F5, W1.4: drain, verification and switch count what moves; the close of earlier periods holds up no flip."""
     people_of_the_close_keep_to_it: bool = True
     """L2, A2: those who may still post at the old owner may post into the periods that stay, and into no other."""
     period_bound_when_begun: bool = True

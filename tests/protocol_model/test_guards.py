@@ -6,7 +6,8 @@ from dataclasses import fields
 
 import pytest
 
-from tests.protocol_model.catalogue import REMOVALS
+from tests.builders import CONFIG
+from tests.protocol_model.catalogue import REMOVALS, table
 from tests.protocol_model.guards import Guards
 from tests.protocol_model.removals import REDUNDANT, Removal
 
@@ -50,3 +51,7 @@ def test_a_combination_names_no_guard_that_it_does_not_need() -> None:
         return set(other.guards) < set(each.guards) and other.where == each.where
 
     assert not [each.name for each in NEEDED for other in NEEDED if smaller(other, each)]
+
+
+def test_the_documentation_shows_the_table_of_guards_as_it_is() -> None:
+    assert f"<!-- guards -->\n{table()}\n<!-- /guards -->" in (CONFIG.parent / "docs" / "protocol.md").read_text(encoding="utf-8")

@@ -120,8 +120,11 @@ class Model:
         return [
             p
             for p, each in enumerate(self.scenario.documents)
-            if each.kind == kind and self.pinned(state, p) is None and self.period(state, p) >= self.scenario.from_period
+            if each.kind == kind and self.pinned(state, p) is None and self._moves(state, p)
         ]
+
+    def _moves(self, state: State, posting: int) -> bool:
+        return self.period(state, posting) >= self.scenario.from_period or not self.guards.counts_are_of_what_moves
 
     def claims_open(self, ownership: Ownership) -> bool:
         """C7, and the freeze as a lease: whether new control claims are allowed."""
@@ -135,6 +138,8 @@ class Model:
         if role == "candidate":
             return state
         state = state.with_posting(posting, replace(state.postings[posting], state="posted"))
+        if role == "run_off" and not self.guards.earlier_periods_are_copied:
+            return state
         copy = state.deliveries[posting][other(erp)]
         if copy.state == "posted":
             return state

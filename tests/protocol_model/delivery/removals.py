@@ -90,6 +90,8 @@ OF_PERIODS: Final = (
     removal("flip_moves_named_periods", _alone(OF_THE_CLOSE, flip=1), MISSING, 11),
     removal("earlier_periods_go_on", _alone(OF_THE_CLOSE, flip=1), CLOSE_STANDS_STILL, 1),
     removal("earlier_periods_run_off", _alone(OF_THE_CLOSE, flip=1), STUCK, 4),
+    removal("earlier_periods_are_copied", _alone(OF_THE_CLOSE, flip=1), STUCK, 1),
+    removal("counts_are_of_what_moves", _alone(OF_THE_CLOSE, flip=1, reject=1), STUCK, 10),
     removal("people_of_the_close_keep_to_it", Scenario(NATIVE, Faults(flip=1), workers=1, close_posts=True), WRONG_ERP, 8),
     removal("period_bound_when_begun", _alone(NO_DATE, flip=1, timeout=1, tick=1), WRONG_ERP, 12),
 )

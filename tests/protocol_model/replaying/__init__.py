@@ -1,0 +1,1 @@
+"""What a replay knows and asks, deliveries and runbook apart."""

@@ -1,0 +1,112 @@
+"""The part of a replay that is about the runbook: each step, from which phase, under which facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tests.protocol_model.phases import FREEZE_PHASES, OPEN_PHASES
+from tests.protocol_model.replaying.deliveries import Held, complete, under_way
+from tests.protocol_model.replaying.known import Known, Why, unchanged
+from tests.protocol_model.trace import Record
+
+
+def frozen(known: Known, record: Record) -> Why:
+    """F1: no other cutover, an id that was never used; again only while the lease is in force."""
+    before = known.facts
+    if before.cutover is not None and before.cutover == record.cutover:
+        return "a lapsed freeze is frozen again" if before.lapsed else unchanged(known, record)
+    if before.phase not in OPEN_PHASES or before.cutover is not None:
+        return "another cutover of the region is active"
+    if record.cutover is None or record.cutover in known.used:
+        return "a freeze needs a cutover id of its own"
+    if record.epoch != before.epoch + 1 or record.owner != before.owner or record.phase != "frozen":
+        return "a freeze raises the epoch by one, and leaves the owner"
+    known.used.add(record.cutover)
+    known.from_period, known.intent = record.from_period, False
+    return None
+
+
+def _next(known: Known, record: Record, before: str, after: str) -> Why:
+    """A step of the runbook: from one phase to the next, for the active cutover, under a lease in force."""
+    facts = known.facts
+    if record.cutover is None or facts.cutover != record.cutover:
+        return f"{record.action} for a cutover that is not active"
+    if facts.lapsed:
+        return f"{record.action} after the lease of the freeze had passed"
+    if (facts.phase, record.phase) != (before, after):
+        return f"{record.action} leads from {before} to {after}, not from {facts.phase} to {record.phase}"
+    if record.action != "switched" and (record.epoch, record.owner) != (facts.epoch, facts.owner):
+        return f"{record.action} changed epoch or owner"
+    return None
+
+
+def drained(known: Known, record: Record) -> Why:
+    """F2, as far as the trace shows deliveries."""
+    return _next(known, record, "frozen", "drained") or under_way(_moving(known), known.facts.owner)
+
+
+def lock_intended(known: Known, record: Record) -> Why:
+    """L1: the phase stays, the intent is written."""
+    why = _next(known, record, "drained", "drained")
+    known.intent = known.intent or why is None
+    return why
+
+
+def locked(known: Known, record: Record) -> Why:
+    """L4: every company is read back."""
+    if not known.intent:
+        return "locked without a lock intent"
+    return _next(known, record, "drained", "locked") or _read_back(known, record)
+
+
+def _read_back(known: Known, record: Record) -> Why:
+    missing = known.companies - set(record.companies)
+    return f"{record.action} without reading back {', '.join(sorted(missing))}" if missing else None
+
+
+def verified(known: Known, record: Record) -> Why:
+    """F5, as far as the trace shows deliveries."""
+    return _next(known, record, "locked", "verified") or under_way(_moving(known), known.facts.owner) or complete(_moving(known))
+
+
+def switched(known: Known, record: Record) -> Why:
+    """W1, as far as a trace can show it."""
+    before = known.facts
+    why = _next(known, record, "verified", "switched") or under_way(_moving(known), before.owner) or complete(_moving(known))
+    if why is None and (record.epoch != before.epoch + 1 or record.owner == before.owner):
+        why = "a switch changes the owner and raises the epoch by one"
+    if why is None:
+        known.periods = [each for each in known.periods if each[0] < known.from_period] + [(known.from_period, record.owner)]
+        known.intent = False
+    return why
+
+
+def releasing(known: Known, record: Record) -> Why:
+    """R: whoever comes next may give a cutover up."""
+    before = known.facts
+    if before.cutover is None or before.cutover != record.cutover or before.phase not in FREEZE_PHASES:
+        return "a release of what is not frozen, or of another cutover"
+    if (record.phase, record.epoch, record.owner) != ("releasing", before.epoch + 1, before.owner):
+        return "a release raises the epoch by one, and leaves the owner"
+    return None
+
+
+def opened(known: Known, record: Record) -> Why:
+    """R: behind a lock intent or a switch, only what was read back."""
+    before = known.facts
+    if before.phase not in ("releasing", "switched"):
+        return f"opened from {before.phase}"
+    if record.phase not in OPEN_PHASES or record.cutover is not None or (record.epoch, record.owner) != (before.epoch, before.owner):
+        return "opening closes the cutover, and leaves epoch and owner"
+    why = _read_back(known, record) if known.intent or before.phase == "switched" else None
+    known.intent, known.from_period = known.intent and why is not None, "" if why is None else known.from_period
+    return why
+
+
+def lapsed(known: Known, record: Record) -> Why:
+    """Somebody has noticed that the lease passed."""
+    return unchanged(known, record) or (None if known.facts.phase in FREEZE_PHASES and record.lapsed else "nothing was there to lapse")
+
+
+def _moving(known: Known) -> Mapping[tuple[str, str, str], Held]:
+    return {key: held for key, held in known.deliveries.items() if not held.pinned and not known.stays(held.period)}
