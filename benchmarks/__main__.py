@@ -5,7 +5,17 @@ from __future__ import annotations
 import os
 import sys
 
-from benchmarks import bench_delivery, bench_evidence, bench_flip, bench_http_reads, bench_intake, bench_parse, bench_reconcile, bench_shadow, bench_wake
+from benchmarks import (
+    bench_delivery,
+    bench_evidence,
+    bench_flip,
+    bench_http_reads,
+    bench_intake,
+    bench_parse,
+    bench_reconcile,
+    bench_shadow,
+    bench_wake,
+)
 from benchmarks.report import Report
 from sandbox.__main__ import telling
 from sandbox.site import running_site

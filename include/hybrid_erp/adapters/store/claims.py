@@ -44,7 +44,6 @@ _THERE_ALREADY: LiteralString = """
 # An earlier request may have reached another ERP: that one is asked first (C4). Phases: C7; a pinned entity and a period that stays with
 # the old owner are not touched by the region's phase. A freeze is a lease: while nothing is locked out, claims go on when it has ended. A
 # smoke test's entries go alone after a switch. A candidate's copy goes once its share is open. Order and dependencies: C2, C5.
-# the old owner are not touched by the region's phase. A candidate's copy goes once its share is open. Order and dependencies: C2, C5.
 # What has no lane waits for no copy: asked all the same, each such row would look through the whole outbox, copies of a dead candidate too.
 _CLAIMABLE: LiteralString = f"""
           o.role = %(role)s
