@@ -74,6 +74,9 @@ def post(session: Connection, erp: LedgerSmbUnderTest, content: Content) -> str:
         ({"dimensions": {"Project": "P-NOWHERE"}}, "HE003", "There is no Project P-NOWHERE."),
         ({"dimensions": {"Planet": "Mars"}}, "HE003", "There is no Planet Mars."),
         ({"tax_code": "99", "tax_base": "1.00"}, "HE004", "Account 1800 has no tax 99 on 2026-03-05."),
+        ({"amount": "99.00"}, "HE005", "The lines are out of balance by -1.10, in functional currency by 0.00."),
+        ({"functional_amount": "99.00"}, "HE005", "The lines are out of balance by 0.00, in functional currency by -1.10."),
+        ({"functional_amount": None}, "23502", 'null value in column "amount" of relation "acc_trans" violates not-null constraint'),
     ],
 )
 def test_what_a_line_lacks_is_named_and_nothing_is_booked(

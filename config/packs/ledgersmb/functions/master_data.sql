@@ -15,13 +15,13 @@ END $$;
 
 CREATE FUNCTION pg_temp.facade_save_customer(submission jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
+    key text := pg_temp.facade_lock(submission);
     document jsonb := submission->'document';
     noted text;
     customer int;
     party int;
 BEGIN
-    PERFORM pg_temp.facade_lock(submission);
-    noted := pg_temp.facade_noted(submission->>'key');
+    noted := pg_temp.facade_noted(key);
     IF noted IS NOT NULL THEN
         RETURN noted;
     END IF;
@@ -48,6 +48,7 @@ END $$;
 
 CREATE FUNCTION pg_temp.facade_save_project(submission jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
+    key text := pg_temp.facade_lock(submission);
     document jsonb := submission->'document';
     class int := (SELECT id FROM business_unit_class WHERE label = 'Project' AND active);
     noted text;
@@ -55,8 +56,7 @@ DECLARE
     unit int;
     customer int;
 BEGIN
-    PERFORM pg_temp.facade_lock(submission);
-    noted := pg_temp.facade_noted(submission->>'key');
+    noted := pg_temp.facade_noted(key);
     IF noted IS NOT NULL THEN
         RETURN noted;
     END IF;

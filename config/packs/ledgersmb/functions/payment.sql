@@ -2,34 +2,33 @@
 -- payment; what settles nothing yet stands under a journal of its own, of the ERP's type for overpayments.
 CREATE FUNCTION pg_temp.facade_post_payment(submission jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-    accounting_on date := (submission->>'accounting_on')::date;
+    key text := pg_temp.facade_lock(submission);
+    accounting_on date;
+    currency text;
     payment_id int;
     payment_number text;
     customer int;
     settlement jsonb;
     trans int;
 BEGIN
-    PERFORM pg_temp.facade_lock(submission);
-    SELECT id INTO payment_id FROM payment WHERE split_part(notes, ' ', 1) = submission->>'key';
+    SELECT id INTO payment_id FROM payment WHERE split_part(notes, ' ', 1) = key;
     IF FOUND THEN
         RETURN payment_id::text;
     END IF;
-    PERFORM pg_temp.facade_require_open(accounting_on);
-    PERFORM pg_temp.facade_require_balance(submission->'lines');
+    accounting_on := pg_temp.facade_open_day(submission);
     customer := pg_temp.facade_customer(submission->>'party');
-    PERFORM pg_temp.facade_note_rate(submission);
+    currency := pg_temp.facade_rated_currency(submission);
     INSERT INTO payment (reference, payment_class, payment_date, entity_credit_id, employee_id, currency, notes)
     VALUES (setting_increment('paynumber'), 2, accounting_on, customer,
-            (SELECT person.id FROM users JOIN person USING (entity_id) WHERE username = session_user), submission->>'currency',
-            format('%s sha256:%s %s', submission->>'key', submission->>'content_hash', submission->>'number'))
+            (SELECT person.id FROM users JOIN person USING (entity_id) WHERE username = session_user), currency,
+            format('%s sha256:%s %s', key, submission->>'content_hash', submission->>'number'))
     RETURNING id, reference INTO payment_id, payment_number;
     FOR settlement IN SELECT * FROM jsonb_array_elements(submission->'settlements') LOOP
-        PERFORM pg_temp.facade_require_balance(settlement->'lines');
         IF settlement->>'settles' IS NOT NULL THEN
             trans := pg_temp.facade_open_receivable(customer, submission, settlement);
         ELSE
             INSERT INTO gl (reference, description, transdate, notes, approved, trans_type_code)
-            VALUES (payment_number, submission->>'number', accounting_on, format('payment:%s', submission->>'key'), true, 'op')
+            VALUES (payment_number, submission->>'number', accounting_on, format('payment:%s', key), true, 'op')
             RETURNING id INTO trans;
             UPDATE payment SET gl_id = trans WHERE id = payment_id;
         END IF;

@@ -3,32 +3,33 @@
 CREATE FUNCTION pg_temp.facade_post_receivable(submission jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     document jsonb := submission->'document';
-    accounting_on date := (submission->>'accounting_on')::date;
+    key text := pg_temp.facade_lock(submission);
+    accounting_on date;
+    currency text;
+    entries int[];
     receivable int;
     customer int;
     total numeric;
     tax numeric;
 BEGIN
-    PERFORM pg_temp.facade_lock(submission);
-    SELECT id INTO receivable FROM ar WHERE ponumber = submission->>'key';
+    SELECT id INTO receivable FROM ar WHERE ponumber = key;
     IF FOUND THEN
         RETURN receivable::text;
     END IF;
-    PERFORM pg_temp.facade_require_open(accounting_on);
-    PERFORM pg_temp.facade_require_balance(submission->'lines');
+    accounting_on := pg_temp.facade_open_day(submission);
     customer := pg_temp.facade_customer(submission->>'party');
     SELECT -sum((line->>'functional_amount')::numeric) FILTER (WHERE line->>'party' IS NOT NULL),
            coalesce(sum((line->>'functional_amount')::numeric) FILTER (WHERE line->>'tax_code' IS NOT NULL), 0)
     INTO total, tax FROM jsonb_array_elements(submission->'lines') AS line;
-    PERFORM pg_temp.facade_note_rate(submission);
+    currency := pg_temp.facade_rated_currency(submission);
     INSERT INTO ar (invnumber, transdate, crdate, duedate, terms, amount, netamount, curr, entity_credit_account, approved, invoice,
                     is_return, description, quonumber, ordnumber, ponumber, intnotes)
     VALUES (pg_temp.facade_legal_number(submission), accounting_on, coalesce((document->>'issued_on')::date, accounting_on),
             coalesce((document->>'due_on')::date, accounting_on), coalesce((submission->>'payment_term')::int, 0), total, total - tax,
-            submission->>'currency', customer, true, false, total < 0, coalesce(document->>'reason', submission->>'number'),
-            submission->>'number', document->>'corrects', submission->>'key', format('sha256:%s', submission->>'content_hash'))
+            currency, customer, true, false, total < 0, coalesce(document->>'reason', submission->>'number'),
+            submission->>'number', document->>'corrects', key, format('sha256:%s', submission->>'content_hash'))
     RETURNING id INTO receivable;
-    PERFORM pg_temp.facade_write_lines(receivable, submission, submission->'lines');
+    entries := pg_temp.facade_write_lines(receivable, submission, submission->'lines');
     RETURN receivable::text;
 END $$;
 

@@ -1,6 +1,7 @@
 -- Hours on a project or its task: the key is in serialnumber. Who worked stays a pseudonymous number, in the notes.
 CREATE FUNCTION pg_temp.facade_post_time_entry(submission jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
+    key text := pg_temp.facade_lock(submission);
     document jsonb := submission->'document';
     wanted text := coalesce(document->>'task', document->>'project');
     hours numeric := (document->>'hours')::numeric;
@@ -9,8 +10,7 @@ DECLARE
     unit int;
     time_entry int;
 BEGIN
-    PERFORM pg_temp.facade_lock(submission);
-    SELECT id INTO time_entry FROM jcitems WHERE serialnumber = submission->>'key';
+    SELECT id INTO time_entry FROM jcitems WHERE serialnumber = key;
     IF FOUND THEN
         RETURN time_entry::text;
     END IF;
@@ -21,7 +21,7 @@ BEGIN
     END IF;
     INSERT INTO jcitems (business_unit_id, description, qty, allocated, sellprice, fxsellprice, serialnumber, checkedin, checkedout,
                          person_id, notes, total, non_billable, jctype, curr)
-    VALUES (unit, coalesce(document->>'description', ''), hours, 0, rate, rate, submission->>'key', worked_on,
+    VALUES (unit, coalesce(document->>'description', ''), hours, 0, rate, rate, key, worked_on,
             worked_on + hours * interval '1 hour',
             (SELECT person.id FROM users JOIN person USING (entity_id) WHERE username = session_user),
             format('sha256:%s worker:%s %s', submission->>'content_hash', document->>'worker', submission->>'number'),
