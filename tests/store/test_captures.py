@@ -20,6 +20,7 @@ from hybrid_erp.model.documents import DocumentType, Invoice, Payment
 from hybrid_erp.model.region_plan import CapturePolicy, PeriodRunPolicy
 from hybrid_erp.operations.capture.canonical import Canon
 from hybrid_erp.operations.capture.capture import Policies, follow
+from tests.builders import a_journal_entry
 from tests.stores import CLOUD, LEGACY, SETTINGS, Store
 
 KINDS, ENTITIES = ("project", "billing", "ledger"), ("DE01", "UK01")
@@ -181,6 +182,15 @@ def test_a_draft_waits_until_it_is_posted(dual: Store) -> None:
 
 def test_ours_and_derived_documents_are_never_mirrored(dual: Store) -> None:
     assert captured(dual, [an_entry(origin=Origin.FACADE), an_entry(origin=Origin.DERIVED)]) == {}
+
+
+def test_what_we_delivered_is_not_captured_whatever_a_reader_makes_of_it(dual: Store) -> None:
+    dual.accept(a_journal_entry())
+    dual.settle_posted(dual.claim_one(), native_id="account.move,7")
+
+    assert captured(dual, [an_entry("account.move,7")], erp=LEGACY) == {"ours": 1}
+    assert dual.one("SELECT count(*) FROM native_document") == 0
+    assert dual.one("SELECT count(*) FROM outbox WHERE role = 'control'") == 1
 
 
 def test_an_alteration_after_capture_is_noticed_and_not_captured_again(dual: Store) -> None:

@@ -168,9 +168,11 @@ def _tryton(company: Company) -> ErpConnector:
 def _tryton_books(company: Company) -> BooksReader:
     from hybrid_erp.adapters.erps.tryton.books import TrytonBooks
 
+    everybody = replace(company, only=None)  # a document is ours whichever of our logins made it
     return TrytonBooks(
-        lambda role: _endpoint(company, role),
+        lambda role: _endpoint(everybody, role),
         company.mapping,
+        reads_as=company.only or Role.CONTROL,
         legal_entity=company.legal_entity,
         expected=company.expected,
         period_runs=company.erp.period_run_journals,

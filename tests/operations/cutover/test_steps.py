@@ -201,6 +201,22 @@ def test_who_gets_a_right_while_it_is_taken_from_others_loses_it_too(region: Reg
     assert late in company.rights.rights
 
 
+def test_a_lock_out_that_is_released_while_it_waits_ends_with_nothing_locked(region: Region) -> None:
+    run, other = Run(), region.stack_runner("other")
+    region.here.go(run, until=Step.DRAIN)
+    company = region.company(LEGACY, "DE01")
+
+    def meanwhile(seconds: float) -> None:
+        del company.__dict__["wait_until_quiet"]
+        other.take(run, Step.RELEASE)
+
+    company.__dict__["wait_until_quiet"] = meanwhile
+    with pytest.raises((OwnershipConflictError, CutoverGivenUpError)):
+        region.here.take(run, Step.LOCK_OUT)
+
+    region.require_open(LEGACY, locked=None)
+
+
 def test_a_lock_out_waits_until_what_had_begun_has_ended(region: Region) -> None:
     run = Run()
     region.here.go(run, until=Step.DRAIN)

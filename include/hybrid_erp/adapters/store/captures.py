@@ -27,6 +27,11 @@ LOCKS: Final = """
 KNOWN: Final = """
     SELECT native_id, treatment, booking_hash FROM native_document WHERE erp = %s AND legal_entity = %s AND native_id = ANY(%s) FOR UPDATE
 """
+# What we delivered ourselves is never captured, whatever a reader makes of it: a second line, where the receipt's native id is a reader's.
+DELIVERED: Final = """
+    SELECT native_id FROM crosswalk WHERE erp = %s AND legal_entity = %s AND native_id = ANY(%s) AND posting_id IS NOT NULL
+    AND number <> erp || ':' || native_id
+"""
 # Found in the ERP that owns its period: booked by the control. Found in the other one: booked there as a copy, and due at the owner.
 SETTLED: Final = """
     WITH found AS (
@@ -125,10 +130,15 @@ class PostgresCaptures:
             regions = {region for each in treated if each.posting for region in each.posting.region_of.values()}
             for region in sorted(regions):
                 self.connection.execute(LOCKS, (region,))
-            known = self._known(erp, legal_entity, [each.entry.native_id for each in treated])
+            native_ids = [each.entry.native_id for each in treated]
+            known = self._known(erp, legal_entity, native_ids)
+            ours = {row[0] for row in self.connection.execute(DELIVERED, (erp, legal_entity, native_ids)).fetchall()}
             fresh: list[tuple[Treated, Posting]] = []
             altered: list[str] = []
             for each in treated:
+                if each.entry.native_id in ours:
+                    done["ours"] += 1
+                    continue
                 before = known.get(each.entry.native_id)
                 booked = booking_hash(each.entry.booking)
                 if before is not None and before[0] == Treatment.CAPTURED:

@@ -29,12 +29,12 @@ def lock_out(move: Move) -> Found:
     ends = move.clock() + move.plan.lock_out_seconds_max
     with ExitStack() as stack:
         opened = {entity: stack.enter_context(move.work.lock_out(now.old_owner, entity)) for entity in now.legal_entities}
-        for legal_entity, company in opened.items():  # all of them first: each has to be waited for from then on
-            take_rights(move, now.old_owner, legal_entity, company)
+        # All of them first: each has to be waited for from then on.
+        taken = {entity: take_rights(move, now.old_owner, entity, company) for entity, company in opened.items()}
         told = []
         for legal_entity, company in opened.items():
             move.keep_frozen()
-            told.append(_confirmed(move, now.old_owner, legal_entity, company, ends))
+            told.append(_confirmed(move, legal_entity, company, taken[legal_entity], ends))
     move.store.confirm_lock_out(move.cutover_id)
     return {"phase": "locked", "companies": told}
 
@@ -55,18 +55,24 @@ def take_rights(move: Move, erp: str, legal_entity: str, company: LockOut) -> in
     return generation
 
 
+<<<<<<< HEAD
 def _confirmed(move: Move, erp: str, legal_entity: str, company: LockOut, ends: float) -> dict[str, Any]:
     told: dict[str, Any] = {}
+=======
+def _confirmed(move: Move, legal_entity: str, company: LockOut, generation: int | None, ends: float) -> dict[str, Any]:
+    """By the generation that this run has taken: the region's present one may be another's."""
+    erp, told = move.now.old_owner, dict[str, Any]()
+>>>>>>> kill-harness
     for _ in range(TRIES):
+        assert generation is not None, "only the new owner may be locked out since an earlier move"
         company.wait_until_quiet(seconds=max(1.0, ends - move.clock()))
-        state, generation = company.state(), move.now.generation
-        assert generation is not None
+        state = company.state()
         locked = state.generation == generation and is_locked(state, move.now.kinds, move.closers(erp, legal_entity))
         told = in_words(state)
         move.store.note_read_back(erp, legal_entity, generation, as_desired=locked, quiet=True, read_back=told)
         if locked:
             return {"legal_entity": legal_entity, "generation": generation, **told}
-        take_rights(move, erp, legal_entity, company)
+        generation = take_rights(move, erp, legal_entity, company)
     raise CutoverGivenUpError(f"{legal_entity} at {erp} still lets somebody post after {TRIES} tries: {told['may post']}.")
 
 

@@ -64,11 +64,16 @@ class TrytonBooks:
         *,
         legal_entity: str,
         expected: ErpIdentity,
+        reads_as: Role = Role.CONTROL,
         period_runs: Mapping[str, str] | None = None,
         request_seconds_max: float | None = None,
     ) -> None:
-        """`connect` gives the credential of a role; `period_runs` names the run that posts in a journal, by the journal's code."""
+        """`connect` gives the credential of a role; `reads_as` is the one that asks.
+
+        `period_runs` names the run that posts in a journal, by the journal's code.
+        """
         self._connect = connect
+        self.reads_as = reads_as
         self._opened: TrytonSession | None = None
         self._expected = expected
         self._mapping = mapping
@@ -103,12 +108,12 @@ class TrytonBooks:
     def customer_balances(self) -> Sequence[CustomerBalance]:
         """What each customer owes: a call for each thousand customers."""
         with reading():
-            return ReceivableReader(self._reader(), self._our_logins).balances()
+            return ReceivableReader(self._reader(), self.our_logins).balances()
 
     def open_receivables(self, customers: Collection[str] | None = None) -> Sequence[OpenReceivable]:
         """Every item that is not wholly settled: a call or two for each thousand."""
         with reading():
-            return ReceivableReader(self._reader(), self._our_logins).open(customers)
+            return ReceivableReader(self._reader(), self.our_logins).open(customers)
 
     def customers(self) -> Sequence[CustomerFigures]:
         """Every customer, whoever entered it."""
@@ -204,11 +209,11 @@ class TrytonBooks:
     @property
     def _session(self) -> TrytonSession:
         if self._opened is None:
-            self._opened = TrytonSession(self._connect(Role.CONTROL), self._expected)
+            self._opened = TrytonSession(self._connect(self.reads_as), self._expected)
         return self._opened
 
     @cached_property
-    def _our_logins(self) -> frozenset[str]:
+    def our_logins(self) -> frozenset[str]:
         """Who makes documents for us: the login of each role."""
         return frozenset(self._connect(role).login for role in Role)
 
@@ -227,7 +232,7 @@ class TrytonBooks:
         return ProjectReader(self._session.client, self._mapping, self._company, self._legal_entity)
 
     def _entries(self) -> EntryReader:
-        return EntryReader(self._reader(), self._our_logins, self._period_runs)
+        return EntryReader(self._reader(), self.our_logins, self._period_runs)
 
     def _sweeper(self, model: str) -> Sweeper:
         domain: list[Any] = [["company", "=", self._company], NOT_CLOSING if model == MOVE else ["move", "=", None]]
