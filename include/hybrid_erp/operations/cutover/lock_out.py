@@ -55,14 +55,9 @@ def take_rights(move: Move, erp: str, legal_entity: str, company: LockOut) -> in
     return generation
 
 
-<<<<<<< HEAD
-def _confirmed(move: Move, erp: str, legal_entity: str, company: LockOut, ends: float) -> dict[str, Any]:
-    told: dict[str, Any] = {}
-=======
 def _confirmed(move: Move, legal_entity: str, company: LockOut, generation: int | None, ends: float) -> dict[str, Any]:
     """By the generation that this run has taken: the region's present one may be another's."""
     erp, told = move.now.old_owner, dict[str, Any]()
->>>>>>> kill-harness
     for _ in range(TRIES):
         assert generation is not None, "only the new owner may be locked out since an earlier move"
         company.wait_until_quiet(seconds=max(1.0, ends - move.clock()))
