@@ -13,7 +13,6 @@ from hypothesis import settings
 
 from sandbox.site import Site, running_site
 
-
 # A machine that is busy makes an example slow, and no promise false.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
