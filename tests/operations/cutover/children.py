@@ -14,9 +14,11 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
+import psycopg
+
 from hybrid_erp.model.errors import HybridErpError
 from tests.operations.cutover.companies import Ask
-from tests.operations.cutover.region import Region, Runner
+from tests.operations.cutover.region import TIME_PASSES, Region, Runner
 from tests.stores import wait_until
 
 RUNNER: Final = "forked"
@@ -130,9 +132,6 @@ def _live(region: Region, pipe: Connection, work: Callable[[Runner], object], fa
 
 def _time_passes_elsewhere(region: Region) -> Callable[[], object]:
     """By a connection of this process's own: the forked ones are the parent's."""
-    import psycopg
-
-    from tests.operations.cutover.region import TIME_PASSES
 
     def passes() -> None:
         with psycopg.connect(region.cluster.dsn(region.database), autocommit=True, application_name=RUNNER) as connection:

@@ -82,6 +82,7 @@ class Snapshot:
             parts += [f"DELETE FROM {name}", copy]
         self.region.sql("; ".join(("BEGIN", *parts, "COMMIT")))
         self.region.go_back(self.facts)
+        assert state_of(self.region) == self.state, "not all of it was put back"
 
 
 def snapshot(region: Region) -> Snapshot:

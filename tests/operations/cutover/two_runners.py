@@ -19,10 +19,12 @@ from tests.operations.cutover.children import RUNNER, Act, Child, Fate
 from tests.operations.cutover.kills import UNHURRIED, Stage, give_up, require_moved, stages
 from tests.operations.cutover.region import Region, Run, a_region
 
-# What PostgreSQL does to a session that idles inside a transaction for longer than it may, without the seconds.
+# A session that stops inside a transaction is ended: by PostgreSQL's time-outs, or when its machine is given up. Inside a pipeline, where
+# PostgreSQL waits for the rest of what it was sent, it calls itself active.
 IDLES: Final = """
     SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = %s AND state = 'idle in transaction'
+    WHERE datname = current_database() AND application_name = %s
+    AND (state = 'idle in transaction' OR (state = 'active' AND wait_event = 'ClientRead'))
 """
 
 
