@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -336,3 +337,19 @@ def test_the_receipt_alone_is_committed_without_waiting_for_the_disk(store: Stor
     PostgresSettlements(connection, "worker-1").settle(claim, POSTED)
 
     assert connection.execute("SHOW synchronous_commit").fetchone() == ("on",)
+
+
+def test_a_draft_is_kept_while_another_thread_writes_receipts(store: Store) -> None:
+    store.accept(*(a_journal_entry() for _ in range(120)))
+    claims = store.claim(limit=120)
+    posted, drafted = claims[:60], claims[60:]
+    settlements = store.settlements()
+
+    with ThreadPoolExecutor(max_workers=1) as settler:
+        done = [settler.submit(settlements.settle_posted, [(claim, replace(POSTED, native_id=str(claim.posting_id)))]) for claim in posted]
+        for claim in drafted:
+            settlements.keep_draft(claim, f"account.move,{claim.posting_id.int % 1000}")
+        lost = [each for future in done for each in future.result()]
+
+    assert lost == []
+    assert store.one("SELECT count(*) FROM delivery WHERE draft_id IS NOT NULL") == 60

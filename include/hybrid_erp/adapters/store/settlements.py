@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from threading import RLock
 from typing import Any, Final, LiteralString
 
 from psycopg import Connection, errors
@@ -156,10 +157,13 @@ class PostgresSettlements:
 
     The connection is in autocommit. A receipt may be committed asynchronously: were it lost in a crash of PostgreSQL, the claim's mark,
     which was made durable before anything was sent, leads the next worker to ask the ERP, which holds the document.
+
+    Several threads may use it, one at a time: what one writes must never fall into the transaction, or the pipeline, of another.
     """
 
     connection: Connection[tuple[Any, ...]]
     worker: str
+    _alone: RLock = field(default_factory=RLock, init=False, repr=False, compare=False)
 
     def settle(self, claim: Claim, settlement: Settlement) -> None:
         """Write one settlement.
@@ -179,7 +183,7 @@ class PostgresSettlements:
         owned = sorted({claim.ownership_id for claim, _ in receipts})
         try:
             # Whether a copy is due is read from ownership, so the lock comes first (PROTOCOL C1); both go in one round trip.
-            with self.connection.pipeline(), self.connection.transaction():
+            with self._alone, self.connection.pipeline(), self.connection.transaction():
                 self.connection.execute(LOCK, (owned,))
                 rows = self.connection.execute(POSTED, self._columns(receipts)).fetchall()
         except (errors.IntegrityError, errors.DataError, errors.CardinalityViolation):
@@ -212,18 +216,23 @@ class PostgresSettlements:
         Raises:
             ClaimLostError: The claim is not ours, or another draft is stored.
         """
-        self._require(claim, self.connection.execute(KEEP_DRAFT, self._terms(claim) | {"draft_id": draft_id}).rowcount)
+        self._require(claim, self._changed(KEEP_DRAFT, self._terms(claim) | {"draft_id": draft_id}))
 
     def forget_draft(self, claim: Claim, draft_id: str) -> None:
         """Clear the id of a draft that was deleted in the ERP."""
-        self._require(claim, self.connection.execute(FORGET_DRAFT, self._terms(claim) | {"draft_id": draft_id}).rowcount)
+        self._require(claim, self._changed(FORGET_DRAFT, self._terms(claim) | {"draft_id": draft_id}))
 
     def keep_accounting_date(self, claim: Claim, accounting_on: date) -> None:
         """Store the accounting date that the control has decided, before it is sent."""
-        self._require(claim, self.connection.execute(KEEP_ACCOUNTING_DATE, self._terms(claim) | {"accounting_on": accounting_on}).rowcount)
+        self._require(claim, self._changed(KEEP_ACCOUNTING_DATE, self._terms(claim) | {"accounting_on": accounting_on}))
+
+    def _changed(self, statement: LiteralString, terms: dict[str, Any]) -> int:
+        with self._alone:
+            return self.connection.execute(statement, terms).rowcount
 
     def _write(self, claim: Claim, statement: LiteralString, terms: dict[str, Any]) -> None:
-        row = self.connection.execute(statement, self._terms(claim) | terms).fetchone()
+        with self._alone:
+            row = self.connection.execute(statement, self._terms(claim) | terms).fetchone()
         self._require(claim, row[0] if row else 0)
 
     def _require(self, claim: Claim, changed: int) -> None:
