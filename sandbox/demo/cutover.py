@@ -31,7 +31,7 @@ from sandbox.store_setup import DATABASE
 ANSWERS: Final = {"approve_migration_lead": "deputy", "approve_DE01": "controller", "approve_UK01": "controller-uk"}
 #: Airflow loses an answer that comes within a moment of the question.
 SETTLING_SECONDS: Final = 3.0
-PATIENCE_SECONDS: Final = 240.0
+PATIENCE_SECONDS: Final = 480.0
 STEPS: Final = """
     SELECT c.direction, c.mode, s.step, round(extract(epoch FROM s.began_at - c.requested_at)::numeric, 1) AS after_seconds,
            round(extract(epoch FROM s.ended_at - s.began_at)::numeric, 2) AS seconds, s.outcome, c.outcome
@@ -77,7 +77,7 @@ def move_region(site: Site, client: FacadeClient, progress: Progress) -> Cutover
         ):
             conf = {"mode": mode, "from_period": period, "reason": "demonstration", "ticket": "CHG-1"}
             progress(f"{REGION.upper()} is to be {told}: {dag}_{REGION}, {mode}; the lead tries to approve it alone")
-            _run(people, f"{dag}_{REGION}", conf, progress, seen)
+            _run(people, f"{dag}_{REGION}", conf, progress)
             owner = _owner(client, period)
             seen.owners.append((told, owner))
             progress(f"{REGION.upper()} is {told}: {owner} owns {period}")
@@ -91,33 +91,34 @@ def move_region(site: Site, client: FacadeClient, progress: Progress) -> Cutover
     return seen
 
 
-def _run(people: dict[str, FacadeClient], dag_id: str, conf: dict[str, Any], progress: Progress, seen: Cutovers) -> None:
+def _run(people: dict[str, FacadeClient], dag_id: str, conf: dict[str, Any], progress: Progress) -> None:
     lead = people["lead"]
     run = lead.begin(dag_id, conf)
-    _answer(lead, dag_id, run, "approve_migration_lead")
+    _answer(lead, dag_id, run, "approve_migration_lead", refused=True)
     for task_id, login in ANSWERS.items():
-        _answer(people[login], dag_id, run, task_id, refused_before=task_id == "approve_migration_lead")
+        _answer(people[login], dag_id, run, task_id)
     lead.end(dag_id, run, progress, timeout=PATIENCE_SECONDS)
 
 
-def _answer(person: FacadeClient, dag_id: str, run: str, task_id: str, *, refused_before: bool = False) -> None:
-    """Say yes once the question is asked; where somebody else's answer was refused before, once it is asked again."""
+def _answer(person: FacadeClient, dag_id: str, run: str, task_id: str, *, refused: bool = False) -> None:
+    """Say yes whenever the question is asked, until it counts; `refused`: once, and then it is asked again, of somebody else."""
     path = f"/dags/{dag_id}/dagRuns/{run}/taskInstances/{task_id}"
-    ends = time.monotonic() + PATIENCE_SECONDS
-    asked_at: float | None = None
+    ends, answered = time.monotonic() + PATIENCE_SECONDS, set[int]()
+    asked_at: dict[int, float] = {}
     while True:
         instance = person.airflow("GET", path)
-        tries = 2 if refused_before else 1
-        if instance["state"] == "awaiting_input" and instance["try_number"] >= tries:
-            asked_at = asked_at or time.monotonic()
-            if time.monotonic() - asked_at >= SETTLING_SECONDS:
-                break
-        elif instance["state"] in ("failed", "upstream_failed", "skipped"):
-            raise RuntimeError(f"{task_id} of {dag_id} is {instance['state']}; look at the log of `preflight` in that run")
+        state, tried = instance["state"], int(instance["try_number"])
+        if state == "success" or (refused and answered and tried > max(answered)):
+            return
+        if state in ("failed", "upstream_failed", "skipped"):
+            raise RuntimeError(f"{task_id} of {dag_id} is {state}; look at its log, and at the one of `preflight`, in that run")
+        if state == "awaiting_input" and tried not in answered:
+            if time.monotonic() - asked_at.setdefault(tried, time.monotonic()) >= SETTLING_SECONDS:
+                person.airflow("PATCH", f"{path}/-1/hitlDetails", json={"chosen_options": ["Approve"], "params_input": {}})
+                answered.add(tried)
         if time.monotonic() > ends:
-            raise TimeoutError(f"{task_id} of {dag_id} does not ask: it is {instance['state']}, try {instance['try_number']}")
+            raise TimeoutError(f"{task_id} of {dag_id} has no answer that counts: it is {state}, try {tried}")
         time.sleep(0.3)
-    person.airflow("PATCH", f"{path}/-1/hitlDetails", json={"chosen_options": ["Approve"], "params_input": {}})
 
 
 @contextmanager
