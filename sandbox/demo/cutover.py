@@ -112,10 +112,10 @@ def _answer(person: FacadeClient, dag_id: str, run: str, task_id: str, *, refuse
             return
         if state in ("failed", "upstream_failed", "skipped"):
             raise RuntimeError(f"{task_id} of {dag_id} is {state}; look at its log, and at the one of `preflight`, in that run")
-        if state == "awaiting_input" and tried not in answered:
-            if time.monotonic() - asked_at.setdefault(tried, time.monotonic()) >= SETTLING_SECONDS:
-                person.airflow("PATCH", f"{path}/-1/hitlDetails", json={"chosen_options": ["Approve"], "params_input": {}})
-                answered.add(tried)
+        asks = state == "awaiting_input" and tried not in answered
+        if asks and time.monotonic() - asked_at.setdefault(tried, time.monotonic()) >= SETTLING_SECONDS:
+            person.airflow("PATCH", f"{path}/-1/hitlDetails", json={"chosen_options": ["Approve"], "params_input": {}})
+            answered.add(tried)
         if time.monotonic() > ends:
             raise TimeoutError(f"{task_id} of {dag_id} has no answer that counts: it is {state}, try {tried}")
         time.sleep(0.3)
