@@ -74,7 +74,11 @@ class Site:
         database, tryton = (self.line_port(erp) for erp in LINES)
         reached = replace(self.cluster, port=database), {**self.ports, "tryton": tryton}
         signing = evidence_connection(self.keys[EVIDENCE_KEY])
-        return {**erps.connections(*reached, self.folder / SECRETS), **store_connections(self.cluster), **signing}
+        own: dict[str, dict[str, object]] = {}
+        if self.has_airflow:  # notes of runs, and whether Airflow has the pools and the logins that the plan names
+            address = {"conn_type": "http", "host": HOST, "port": self.ports["airflow"]}
+            own["hybrid_erp_airflow"] = {**address, "login": "admin", "password": self.logins["admin"]}
+        return {**erps.connections(*reached, self.folder / SECRETS), **store_connections(self.cluster), **signing, **own}
 
     def line_port(self, erp: str) -> int:
         """The port at which the product reaches `ledgersmb` or `tryton`."""

@@ -28,6 +28,7 @@ from hybrid_erp.operations.preflight.run import evidence_hash, evidence_of
 from hybrid_erp.settings import Settings
 from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.connectors import lock_out as lock_out_of
+from hybrid_erp.wiring.cutover_note import note_plan_against_actual
 from hybrid_erp.wiring.cutover_request import cutover_request
 from hybrid_erp.wiring.cutover_work import CutoverWork
 from hybrid_erp.wiring.delivery import store_connection
@@ -78,6 +79,9 @@ def begin_cutover(region: str, direction: str, conf: Mapping[str, Any], *, run: 
         evidence = evidence_of(asked, results, versions)
         store.store_evidence(cutover_id, evidence, evidence_hash(evidence))
         store.end_step(step, outcome="done", found={"checks": len(results)})
+        asked_for = store.find(cutover_id)
+    assert asked_for is not None
+    note_plan_against_actual(asked_for)
     return {"cutover": str(cutover_id), "evidence": evidence_hash(evidence)}
 
 
@@ -124,6 +128,7 @@ def verdict_on_cutover(region: str, conf: Mapping[str, Any], *, run: str) -> dic
         if conf.get("mode", Mode.DRY_RUN.value) == Mode.DRY_RUN.value:
             return {"verdict": "dry run"}
         raise CutoverGivenUpError(f"Nothing was begun for {region}: the preflight of this run did not pass. Its log says why.")
+    note_plan_against_actual(found)
     wanted = {"rehearsed"} if found.mode is Mode.REHEARSAL else {"switched"}
     if found.ended_at is None:
         raise CutoverGivenUpError(
