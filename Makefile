@@ -21,7 +21,7 @@ down:  ## Stop what `make up` started, also after a crash
 	@if [ -x .venv/bin/python ]; then $(RUN) -m sandbox down; else echo "Nothing is up: there is no .venv in this folder."; fi
 
 test: setup  ## Every test, on real ERPs, with faults
-	@$(RUN) -m pytest
+	@$(RUN) -m sandbox test
 
 check: setup  ## Style, types, layers and quick tests: under a minute
 	@$(RUN) -m sandbox check

@@ -44,6 +44,13 @@ def check() -> int:
     return check()
 
 
+def test() -> int:
+    """Every test."""
+    from sandbox.checks import test
+
+    return test(telling())
+
+
 def lock() -> int:
     """Lock the package versions again."""
     from sandbox.checks import lock
@@ -57,7 +64,7 @@ def telling() -> Progress:
     return lambda line: print(f"[{time.monotonic() - began_at:6.1f} s] {line}", flush=True)
 
 
-TARGETS: dict[str, Callable[[], int]] = {"up": up, "down": down, "clean": clean, "check": check, "lock": lock}
+TARGETS: dict[str, Callable[[], int]] = {"up": up, "down": down, "clean": clean, "check": check, "test": test, "lock": lock}
 
 
 def main() -> int:
