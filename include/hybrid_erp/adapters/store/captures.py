@@ -20,6 +20,8 @@ MOVE_CURSOR: Final = """
     INSERT INTO capture_cursor (erp, legal_entity, cursor) VALUES (%s, %s, %s)
     ON CONFLICT (erp, legal_entity) DO UPDATE SET cursor = excluded.cursor, read_at = clock_timestamp()
 """
+# A capture that is stopped inside its transaction must not hold up a flip for longer than this.
+ENDS: Final = "SET LOCAL idle_in_transaction_session_timeout = '10s'"
 # Who owns a captured document's period is read in order to act on it (PROTOCOL C1).
 LOCKS: Final = """
     SELECT pg_advisory_xact_lock_shared(1, ownership_id) FROM (SELECT ownership_id FROM ownership WHERE region = %s ORDER BY ownership_id)
@@ -127,6 +129,7 @@ class PostgresCaptures:
         """Store what is new, and the cursor with it; counts by what became of it."""
         done: Counter[str] = Counter()
         with self.connection.transaction():
+            self.connection.execute(ENDS)
             regions = {region for each in treated if each.posting for region in each.posting.region_of.values()}
             for region in sorted(regions):
                 self.connection.execute(LOCKS, (region,))

@@ -28,6 +28,10 @@ from hybrid_erp.model.claim import (
 from hybrid_erp.model.errors import ClaimLostError
 
 LOCK: Final = "SELECT pg_advisory_xact_lock_shared(1, each) FROM unnest(%s::int[]) AS each"
+# A worker that is stopped inside its transaction must not hold up a flip for longer than this. In a pipeline a session that waits for the
+# rest is not idle by PostgreSQL's word; what ends it there knows PostgreSQL since 17.
+ENDS: Final = "SET LOCAL transaction_timeout = '10s'"
+ENDS_SINCE: Final = 170_000
 
 _MINE: LiteralString = """
     d.accepted_on = %(accepted_on)s AND d.posting_id = %(posting_id)s AND d.legal_entity = %(legal_entity)s AND d.erp = %(erp)s
@@ -184,6 +188,8 @@ class PostgresSettlements:
         try:
             # Whether a copy is due is read from ownership, so the lock comes first (PROTOCOL C1); both go in one round trip.
             with self._alone, self.connection.pipeline(), self.connection.transaction():
+                if self.connection.info.server_version >= ENDS_SINCE:
+                    self.connection.execute(ENDS)
                 self.connection.execute(LOCK, (owned,))
                 rows = self.connection.execute(POSTED, self._columns(receipts)).fetchall()
         except (errors.IntegrityError, errors.DataError, errors.CardinalityViolation):
