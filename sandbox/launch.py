@@ -21,7 +21,7 @@ from sandbox.places import CHECKOUT
 from sandbox.plan import Plan, planned_ports
 from sandbox.supervisor import STAY
 
-STOP_SECONDS_MAX = 90
+STOP_SECONDS_MAX = 600
 
 Progress = Callable[[str], None]
 

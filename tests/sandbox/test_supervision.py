@@ -45,7 +45,7 @@ launch(Plan.load(Path(sys.argv[1])), lambda line: None).let_go()
 """
 
 
-def eventually(statement: Callable[[], bool], seconds: float = 20) -> bool:
+def eventually(statement: Callable[[], bool], seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while not statement():
         if time.monotonic() > deadline:
