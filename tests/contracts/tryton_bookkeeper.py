@@ -138,7 +138,12 @@ class Bookkeeper:
         """The wizard that takes an invoice back wholly, by a credit note of its own."""
         with_invoice: Row = {"active_model": "account.invoice", "active_id": invoice, "active_ids": [invoice]}
         session = self.call("wizard.account.invoice.credit.create", **with_invoice)[0]
-        start = {"invoice_date": as_date(on), "with_refund": True, "with_refund_allowed": True}
+        # A strict series ascends by date: on the day of the latest credit note of the company, if that is later.
+        latest = self.call(
+            "model.account.invoice.search_read", [["number", "like", "CN-%"]], 0, 1, [["invoice_date", "DESC"]], ["invoice_date"]
+        )
+        days = [date(*(row["invoice_date"][part] for part in ("year", "month", "day"))) for row in latest]
+        start = {"invoice_date": as_date(max([on, *days])), "with_refund": True, "with_refund_allowed": True}
         self.call("wizard.account.invoice.credit.execute", session, {"start": start}, "credit", **with_invoice)
         self.call("wizard.account.invoice.credit.delete", session)
 
