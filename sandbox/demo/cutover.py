@@ -111,7 +111,8 @@ def _answer(person: FacadeClient, dag_id: str, run: str, task_id: str, *, refuse
         if state == "success" or (refused and answered and tried > max(answered)):
             return
         if state in ("failed", "upstream_failed", "skipped"):
-            raise RuntimeError(f"{task_id} of {dag_id} is {state}; look at its log, and at the one of `preflight`, in that run")
+            told = _log(person, dag_id, run, "preflight")
+            raise RuntimeError(f"{task_id} of {dag_id} is {state}; `preflight` said:\n{told}")
         asks = state == "awaiting_input" and tried not in answered
         if asks and time.monotonic() - asked_at.setdefault(tried, time.monotonic()) >= SETTLING_SECONDS:
             person.airflow("PATCH", f"{path}/-1/hitlDetails", json={"chosen_options": ["Approve"], "params_input": {}})
@@ -119,6 +120,12 @@ def _answer(person: FacadeClient, dag_id: str, run: str, task_id: str, *, refuse
         if time.monotonic() > ends:
             raise TimeoutError(f"{task_id} of {dag_id} has no answer that counts: it is {state}, try {tried}")
         time.sleep(0.3)
+
+
+def _log(person: FacadeClient, dag_id: str, run: str, task_id: str) -> str:
+    """What a task has told, a line each: the sandbox and its logs are deleted when the demonstration fails."""
+    told = person.airflow("GET", f"/dags/{dag_id}/dagRuns/{run}/taskInstances/{task_id}/logs/1", headers={"Accept": "application/json"})
+    return "\n".join(str(line["event"]) if isinstance(line, dict) else str(line) for line in told["content"])
 
 
 @contextmanager
