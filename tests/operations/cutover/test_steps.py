@@ -102,6 +102,18 @@ def test_a_delivery_in_doubt_is_resolved_by_the_drain(region: Region) -> None:
     assert region.here.take(run, Step.DRAIN) == {"phase": "drained", "begun": 1}
 
 
+def test_the_freeze_tells_what_the_new_owner_itself_says_of_its_lock_out(region: Region) -> None:
+    run = Run()
+
+    region.here.go(run, until=Step.FREEZE)
+
+    told = region.here.cutovers.lock_outs(erp=CLOUD)
+    assert {each.legal_entity for each in told} == set(ENTITIES)
+    for each in told:
+        assert each.confirmed
+        assert {who.partition(" ")[0] for who in each.read_back["may post"]} == {"candidate", "run_off"}
+
+
 # What is refused
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from hybrid_erp.model.lock_out import is_locked
 from hybrid_erp.model.ownership import Phase
-from hybrid_erp.operations.cutover.lock_out import take_rights
+from hybrid_erp.operations.cutover.lock_out import in_words, take_rights
 from hybrid_erp.operations.cutover.move import Found, Move
+from hybrid_erp.ports import LockOut
 
 
 def freeze(move: Move) -> Found:
@@ -22,5 +26,15 @@ def freeze(move: Move) -> Found:
     for legal_entity in now.legal_entities:
         with move.work.lock_out(now.new_owner, legal_entity) as lock_out:
             generation = take_rights(move, now.new_owner, legal_entity, lock_out)
-        locked.append({"legal_entity": legal_entity, "generation": generation})
+            told = _read_back(move, legal_entity, lock_out, generation) if generation is not None else {}
+        locked.append({"legal_entity": legal_entity, "generation": generation, **told})
     return {"phase": "frozen", "locked out of the new owner": locked}
+
+
+def _read_back(move: Move, legal_entity: str, company: LockOut, generation: int) -> dict[str, Any]:
+    """What the new owner itself says, written down. It need not be quiet: what still ends there is read again by the final delta."""
+    erp, state = move.now.new_owner, company.state()
+    locked = state.generation == generation and is_locked(state, move.now.kinds, move.closers(erp, legal_entity))
+    told = in_words(state)
+    move.store.note_read_back(erp, legal_entity, generation, as_desired=locked, quiet=False, read_back=told)
+    return told
