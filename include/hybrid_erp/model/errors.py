@@ -174,6 +174,20 @@ class OwnershipConflictError(HybridErpError):
     remedy = "Read the ownership again; nothing was changed."
 
 
+class StoreNotBelievedError(HybridErpError):
+    """The store is not the one that was last believed: it was restored, failed over or copied, and may have forgotten what it sent."""
+
+    code = "store-not-believed"
+    remedy = "Nothing is sent until a person has looked: `hybrid-erp store show`, and docs/restore.md."
+
+
+class StoreContradictedError(HybridErpError):
+    """An ERP remembers what the store has forgotten, or could not be asked. Nothing was resumed."""
+
+    code = "store-contradicted"
+    remedy = "Recover the store to a later moment, or have the ERP answer; docs/restore.md says what else can be done."
+
+
 class NotReplayableError(HybridErpError):
     """The posting is not a dead letter that may be sent again."""
 

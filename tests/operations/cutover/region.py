@@ -42,7 +42,7 @@ from tests.operations.cutover.companies import Ask, Companies, Company
 from tests.operations.cutover.moments import Connections, Watcher, nobody, watched
 from tests.operations.cutover.work import CANARY, WorkOnFakes
 from tests.store.cutovers import ENTITIES, EVIDENCE, EVIDENCE_HASH, LIMITS, VERSIONS, dual_run
-from tests.stores import CLOUD, LEGACY, SETTINGS, TEMPLATE, Store
+from tests.stores import CLOUD, LEGACY, SETTINGS, TEMPLATE, Store, believe
 
 PLAN: Final = CutoverPlan(
     approvers=Approvers(migration_lead=("lee",), controllers=dict.fromkeys(ENTITIES, ("carla",))),
@@ -373,6 +373,7 @@ def a_region(cluster: Cluster, stack: ExitStack) -> Region:
     """EMEA in dual run on a store of its own, with nothing in it."""
     database = f"region_{next(_stores)}"
     cluster.create_database(database, template=TEMPLATE)
+    believe(cluster, database)
     dual_run(Store(cluster, database, stack))
     admin = stack.enter_context(psycopg.connect(cluster.dsn(database), autocommit=True, row_factory=dict_row))
     companies = {(erp, entity): Company(erp, entity) for erp in (LEGACY, CLOUD) for entity in ENTITIES}
