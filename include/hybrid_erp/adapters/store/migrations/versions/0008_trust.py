@@ -2,7 +2,7 @@
 
 from alembic import op
 
-revision = "0010"
+revision = "0008"
 down_revision = "0007"
 
 # One row. Three facts make up an identity: the server and the line of its history, which change with a failover and a recovery; the
