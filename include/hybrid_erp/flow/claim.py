@@ -10,7 +10,9 @@ from hybrid_erp.flow.deliver import Delivery, Progress
 from hybrid_erp.model.claim import boot_clock
 from hybrid_erp.ports import Claims, Q
 
-FIRST_BATCH: Final = 100
+#: Of an ERP whose speed is not known yet. What is claimed is finished before a region moves, so that a large claim at a slow ERP makes the
+#: freeze long.
+FIRST_BATCH: Final = 20
 MAX_BATCH: Final = 200
 #: A batch is as large as can be sent in this part of a lease, by what the last one took.
 LEASE_SHARE: Final = 0.25

@@ -93,6 +93,10 @@ class CutoverPlan(_Part):
     """What the candidate must have taken in its best hour: the peak of a month end."""
     lease_seconds: Annotated[float, Field(ge=5, le=600)] = 60
     freeze_seconds_max: Annotated[float, Field(ge=30, le=14_400)] = 900
+    copies_at_freeze_max: Annotated[int, Field(ge=0)] = 25
+    """The region is frozen when so few copies wait for the new owner: each one that waits makes the freeze longer."""
+    catch_up_seconds_max: Annotated[float, Field(ge=0, le=14_400)] = 120
+    """How long the freeze waits for that; then it begins all the same."""
     drain_seconds_max: Annotated[float, Field(ge=5, le=14_400)] = 300
     lock_out_seconds_max: Annotated[float, Field(ge=5, le=3600)] = 120
     delta_seconds_max: Annotated[float, Field(ge=5, le=14_400)] = 300

@@ -102,6 +102,23 @@ def test_a_delivery_in_doubt_is_resolved_by_the_drain(region: Region) -> None:
     assert region.here.take(run, Step.DRAIN) == {"phase": "drained", "begun": 1}
 
 
+@pytest.mark.parametrize(("seconds", "left"), [(120, 0), (0, 5)])
+def test_the_freeze_waits_for_the_copies_and_begins_without_them_when_its_time_for_that_is_over(
+    region: Region, seconds: float, left: int
+) -> None:
+    run = Run()
+    region.here.plan = region.here.plan.model_copy(update={"copies_at_freeze_max": 0, "catch_up_seconds_max": seconds})
+    region.here.take(run, Step.APPROVAL)
+    region.accept(*["DE01"] * 5)
+    region.here.work.deliver(LEGACY, "DE01", Role.CONTROL, seconds=30)
+
+    found = region.here.take(run, Step.FREEZE)
+
+    assert found["copies that waited"] == left
+    held = region.company(CLOUD, "DE01").holds()
+    assert sum(held.values()) == 5 - left, "what waited was not delivered before the freeze"
+
+
 def test_the_freeze_tells_what_the_new_owner_itself_says_of_its_lock_out(region: Region) -> None:
     run = Run()
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from hybrid_erp.model.lock_out import is_locked
 from hybrid_erp.model.ownership import Phase
+from hybrid_erp.operations.cutover.catch_up import catch_up
 from hybrid_erp.operations.cutover.lock_out import in_words, take_rights
 from hybrid_erp.operations.cutover.move import Found, Move
 from hybrid_erp.ports import LockOut
@@ -20,6 +21,7 @@ def freeze(move: Move) -> Found:
     """
     if move.past(Phase.FROZEN) and move.past(Phase.DRAINED):  # frozen alone: perhaps not every company is locked out yet
         return {"phase": "reached before"}
+    waiting = 0 if move.now.active else catch_up(move)
     move.store.freeze(move.cutover_id)
     now, locked = move.now, []
     move.report(f"{now.region} is frozen: {', '.join(now.kinds)} from {now.from_period} on")
@@ -28,7 +30,7 @@ def freeze(move: Move) -> Found:
             generation = take_rights(move, now.new_owner, legal_entity, lock_out)
             told = _read_back(move, legal_entity, lock_out, generation) if generation is not None else {}
         locked.append({"legal_entity": legal_entity, "generation": generation, **told})
-    return {"phase": "frozen", "locked out of the new owner": locked}
+    return {"phase": "frozen", "copies that waited": waiting, "locked out of the new owner": locked}
 
 
 def _read_back(move: Move, legal_entity: str, company: LockOut, generation: int) -> dict[str, Any]:
