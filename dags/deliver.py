@@ -29,13 +29,13 @@ from airflow.sdk import get_parsing_context
 
 from hybrid_erp.model.delivery import Role
 from hybrid_erp.wiring.configuration import settings
-from hybrid_erp.wiring.delivery_dag import delivery_dag
+from hybrid_erp.wiring.delivery_dag import delivery_dag, every
 
 # A task parses the whole file; it needs its own DAG alone.
 only = get_parsing_context().dag_id
-for name, configured in settings().erps.items():
+for place, (name, configured) in enumerate(settings().erps.items()):
     dag_id = f"deliver_{name}"
     if only in (None, dag_id):
         globals()[dag_id] = delivery_dag(
-            dag_id, name, Role.CONTROL, cron="*/10 * * * *", lease_seconds=configured.lease_seconds, doc_md=__doc__
+            dag_id, name, Role.CONTROL, clock=every(10, place), lease_seconds=configured.lease_seconds, doc_md=__doc__
         )

@@ -23,17 +23,17 @@ from airflow.sdk import get_parsing_context, task
 
 from hybrid_erp.model.delivery import Role
 from hybrid_erp.wiring.configuration import settings
-from hybrid_erp.wiring.delivery_dag import delivery_dag
+from hybrid_erp.wiring.delivery_dag import delivery_dag, every
 from hybrid_erp.wiring.retries import ErpRetryPolicy
 
 # A task parses the whole file; it needs its own DAG alone.
 only = get_parsing_context().dag_id
 moving = {erp for region in settings().regions.values() if region.plan is not None for erp in (region.legacy, region.cloud)}
-for name in sorted(moving & set(settings().erps)):
+for place, name in enumerate(sorted(moving & set(settings().erps))):
     dag_id = f"shadow_{name}"
     if only in (None, dag_id):
         lease_seconds = settings().erps[name].lease_seconds
-        with delivery_dag(dag_id, name, Role.CANDIDATE, cron="*/2 * * * *", lease_seconds=lease_seconds, doc_md=__doc__) as built:
+        with delivery_dag(dag_id, name, Role.CANDIDATE, clock=every(2, place), lease_seconds=lease_seconds, doc_md=__doc__) as built:
 
             @task(retries=2, retry_delay=timedelta(seconds=10), retry_policy=ErpRetryPolicy(), max_active_tis_per_dag=1)
             def capture(candidate: str) -> dict[str, int]:

@@ -25,6 +25,7 @@ def parsed(folder: Path) -> dict[str, Any]:
                 "tags": sorted(dag.tags),
                 "catchup": dag.catchup,
                 "max_active_runs": dag.max_active_runs,
+                "clock": getattr(getattr(dag.timetable, "timetable", dag.timetable), "expression", None),
                 "params": sorted(dag.params),
                 "tasks": {
                     task.task_id: {

@@ -88,6 +88,13 @@ def test_a_delivery_may_run_beside_one_that_tries_again_and_nothing_else_runs_be
         assert dag["max_active_runs"] == (3 if name.startswith(("deliver_", "shadow_")) else 1), name
 
 
+def test_no_two_deliveries_are_begun_by_the_clock_at_once(shipped: dict[str, Any]) -> None:
+    for prefix, minutes in (("deliver_", 10), ("shadow_", 2)):
+        clocks = [dag["clock"] for name, dag in shipped["dags"].items() if name.startswith(prefix)]
+        assert len(set(clocks)) == len(clocks) > 1
+        assert all(clock.endswith(f"-59/{minutes} * * * *") for clock in clocks)
+
+
 def test_every_pool_that_a_task_needs_is_one_that_the_command_writes(shipped: dict[str, Any]) -> None:
     used = {task["pool"] for dag in shipped["dags"].values() for task in dag["tasks"].values()} - {"default_pool"}
 
