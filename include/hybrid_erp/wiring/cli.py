@@ -67,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     ):
         added = command(name, run, help_text, store=name == "establish")
         added.add_argument("--config", type=Path, default=Path(os.environ.get("HYBRID_ERP_CONFIG", "config")))
+        if name == "check":
+            added.add_argument("what", nargs="?", choices=("configuration", "installation"), default="configuration",
+                               help="installation: also the Connections, the store, and Airflow's settings")  # fmt: skip
     adopt = command("adopt", _adopt, "Enter the customers and projects that an ERP holds into the crosswalk.", store=False)
     adopt.add_argument("erp", nargs="*", help="default: every configured ERP")
     cancel = command("cancel", _cancel, "Give dead letters up for good, under the delivery role.")
@@ -148,6 +151,10 @@ def _adopt_company(erp: str, legal_entity: str, crosswalk: CrosswalkWriter) -> d
 def _check(options: argparse.Namespace) -> int:
     settings = load_settings(options.config)
     problems = [*map(str, settings.problems), *_problems_of_pools(settings)]
+    if options.what == "installation":
+        from hybrid_erp.wiring.installation import lacks_of
+
+        problems += lacks_of(settings)
     for problem in problems:
         print(problem)
     print(f"{len(settings.regions)} regions and {len(settings.erps)} ERPs are in order, {len(problems)} problems.")

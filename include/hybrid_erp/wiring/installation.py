@@ -1,0 +1,133 @@
+"""What an installation lacks, in words with a remedy: Connections, database roles, schema, clock, pools, and Airflow's own settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+import psycopg
+from airflow.configuration import conf
+from airflow.sdk.exceptions import AirflowNotFoundException
+from packaging.specifiers import SpecifierSet
+
+from hybrid_erp.adapters.store.installation import PostgresInstallation, newest_schema
+from hybrid_erp.adapters.store.trust import PostgresTrust
+from hybrid_erp.model.delivery import Role
+from hybrid_erp.settings import Settings
+from hybrid_erp.wiring.connections import STORE, connection, conninfo
+
+#: What is tested, and so what works. The same range as in pyproject.toml.
+AIRFLOW: Final = SpecifierSet(">=3.3.2,<3.4")
+#: Celery's provider 3.26 fails to import with later ones.
+CELERY: Final = SpecifierSet("<5.7")
+CLOCK_SECONDS_MAX: Final = 2.0
+#: Section, setting, and the most (seconds) or least (times) that a dead worker is noticed with in time.
+AT_MOST: Final = (
+    ("scheduler", "task_instance_heartbeat_timeout", 120),
+    ("scheduler", "orphaned_tasks_check_interval", 60),
+    ("scheduler", "scheduler_health_check_threshold", 60),
+)
+AT_LEAST: Final = (("workers", "max_failed_heartbeats", 10),)
+#: Of the roles in the store, one a duty. What captures does what intake and delivery do, in one transaction.
+ROLES: Final = {
+    "intake": {"hybrid_erp_intake"},
+    "delivery": {"hybrid_erp_delivery"},
+    "cutover": {"hybrid_erp_cutover"},
+    "reader": {"hybrid_erp_reader"},
+    "capture": {"hybrid_erp_intake", "hybrid_erp_delivery"},
+}
+_NO_SUCH: Final = "There is no Airflow Connection {}: {}. Add it; docs/operations.md lists all."
+
+
+def lacks_of(settings: Settings) -> Iterator[str]:
+    """Everything that is missing or wrong, one line each; nothing is changed, and no ERP is asked."""
+    yield from _of_versions()
+    yield from _of_airflow()
+    yield from _of_store()
+    yield from _of_erps(settings)
+
+
+def _of_versions() -> Iterator[str]:
+    if (found := version("apache-airflow")) not in AIRFLOW:
+        yield f"Airflow is {found}, and this package is tested with {AIRFLOW}. Install one of those."
+    if "Celery" in conf.get("core", "executor", fallback=""):
+        try:
+            celery = version("celery")
+        except PackageNotFoundError:
+            yield "The executor is Celery's, and celery is not installed. Install apache-airflow-providers-celery."
+        else:
+            if celery not in CELERY:
+                yield f"celery is {celery}, with which Airflow's provider does not work. Install `celery{CELERY}`."
+
+
+def _of_airflow() -> Iterator[str]:
+    for section, name, most in AT_MOST:
+        if (value := conf.getfloat(section, name)) > most:
+            yield f"Airflow's [{section}] {name} is {value:g}: a dead worker is noticed late. Set it to {most} or less."
+    for section, name, least in AT_LEAST:
+        if (value := conf.getfloat(section, name)) < least:
+            yield f"Airflow's [{section}] {name} is {value:g}: a restart of the API server ends running tasks. Set it to {least} or more."
+
+
+def _of_store() -> Iterator[str]:
+    for duty, conn_id in STORE.items():
+        try:
+            terms = conninfo(conn_id)
+        except AirflowNotFoundException:
+            yield _NO_SUCH.format(conn_id, f"the store is reached by it for {duty}")
+            continue
+        try:
+            with psycopg.connect(**terms, autocommit=True) as opened:
+                yield from _of_login(duty, conn_id, PostgresInstallation(opened))
+                if duty == "reader":
+                    yield from _of_schema(opened)
+        except psycopg.Error as error:
+            told = str(error).strip().splitlines()[0]
+            yield f"The store does not let {conn_id} in: {told}. Correct the Connection, or the login in PostgreSQL."
+
+
+def _of_login(duty: str, conn_id: str, store: PostgresInstallation) -> Iterator[str]:
+    if store.is_superuser():
+        yield f"{conn_id} is a superuser: nothing that it must not do would be refused. Give it a login of its own."
+        return
+    wanted = ROLES[duty]
+    found = set(store.duties({role for roles in ROLES.values() for role in roles}))
+    for role in sorted(wanted - found):
+        yield f"The login of {conn_id} is no member of {role}. `GRANT {role} TO <its login>`."
+    for role in sorted(found - wanted):
+        yield f"The login of {conn_id} is a member of {role}, which is another duty's. `REVOKE {role} FROM <its login>`."
+
+
+def _of_schema(opened: psycopg.Connection[tuple[Any, ...]]) -> Iterator[str]:
+    store, newest = PostgresInstallation(opened), newest_schema()
+    if (found := store.schema()) != newest:
+        yield f"The store's schema is {found or 'missing'}, and this package needs {newest}. Run `hybrid-erp migrate`."
+        return
+    if not store.has_next_month():
+        yield "The store has no partitions for next month. Let the DAG `watch` run: it makes them."
+    if abs(ahead := store.clock_ahead_seconds()) > CLOCK_SECONDS_MAX:
+        yield f"This machine's clock is {abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} the store's. Set both by NTP."
+    trust = PostgresTrust(opened).state()
+    if not trust.is_believed:
+        yield "The store is not the one that was last believed, and nothing is claimed. `hybrid-erp store show`, and docs/restore.md."
+    elif trust.is_recovering:
+        yield "The store is being recovered: every ERP is asked before anything is sent, and no region moves. `hybrid-erp store show`."
+
+
+def _of_erps(settings: Settings) -> Iterator[str]:
+    moving = {erp for region in settings.regions.values() if region.plan is not None for erp in (region.legacy, region.cloud)}
+    for name, erp in settings.erps.items():
+        for legal_entity, company in erp.companies.items():
+            wanted = {company.connection: "postings go by it"}
+            if name in moving:
+                wanted |= {
+                    f"{company.connection}_{Role.CANDIDATE}": "copies go by it",
+                    f"{company.connection}_{Role.RUN_OFF}": "what stays with the old owner goes by it",
+                    f"{company.connection}_custodian": "people are locked out by it",
+                }
+            for conn_id, why in wanted.items():
+                try:
+                    connection(conn_id)
+                except AirflowNotFoundException:
+                    yield _NO_SUCH.format(conn_id, f"at {legal_entity} of {name} {why}")
