@@ -12,8 +12,8 @@ from tests.operations.cutover.region import STEPS, Region
 from tests.operations.cutover.two_runners import TwoRunners
 
 #: Every moment takes minutes: `python -m tests.operations.cutover.kills` and `... .two_runners`. Here every so-manieth of each step.
-KILLED_EVERY = 10
-STOPPED_EVERY = 40
+KILLED_EVERY = 20
+STOPPED_EVERY = 80
 #: Before and after each statement and call of both moves: fewer would mean that the harness has lost sight of some.
 MOMENTS_MIN = 1_900
 
