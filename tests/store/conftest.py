@@ -13,7 +13,7 @@ from tests.stores import Store, fresh_store, running_cluster
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """They start a server, so `make check` leaves them to `make test`."""
     for item in items:
-        if "store" in getattr(item, "fixturenames", ()):
+        if {"store", "store_cluster", "cluster_of_its_own"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.processes)
 
 
