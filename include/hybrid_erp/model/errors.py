@@ -277,3 +277,17 @@ class NoEvidenceError(HybridErpError):
 
     code = "no-evidence"
     remedy = "Take the cutover's id from its run in Airflow or from the region's board."
+
+
+class CursorRefusedError(HybridErpError):
+    """The cursor is none that this store gave for this feed."""
+
+    code = "cursor-refused"
+    remedy = "Begin again with `since`, before what you had last: the same outcome has the same id as ever."
+
+
+class WebhookError(HybridErpError):
+    """The Airflow Connection of a webhook names no address or no secret that may be used. Nothing was sent."""
+
+    code = "webhook-wrong"
+    remedy = "Correct the Connection as docs/outcomes.md says; outcomes wait meanwhile."
