@@ -31,71 +31,65 @@ CREATE FUNCTION outcome_id_of(VARIADIC words text[]) RETURNS uuid LANGUAGE sql I
     SELECT encode(substring(sha256(convert_to(array_to_string(words, E'\\x1f', '-'), 'UTF8')) FOR 16), 'hex')::uuid
 $$;
 
--- The posting that another one corrects: an earlier version of the same document, or the document that it names.
-CREATE FUNCTION corrected_by(p posting) RETURNS posting LANGUAGE sql STABLE AS $$
-    SELECT o.* FROM document d JOIN posting_key k ON k.posting_id = d.posting_id
-    JOIN posting o ON o.accepted_on = k.accepted_on AND o.posting_id = k.posting_id
-    WHERE d.identified_in = p.identified_in AND CASE WHEN p.version > 1
-          THEN d.document_type = p.document_type AND d.number = p.number AND d.version < p.version
-          ELSE d.document_type = CASE p.document_type WHEN 'credit_memo' THEN 'invoice' ELSE p.document_type END
-               AND d.number = p.data->>'corrects' END
-    ORDER BY d.version DESC LIMIT 1
-$$;
-
-CREATE FUNCTION tell_outcome() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    p posting;
-    original posting;
-    d delivery;
+-- One statement may write thousands of audit rows; those that tell of no outcome cost next to nothing. Each posting is looked up by its
+-- key, whatever statistics say (OFFSET 0). A document corrects an earlier version of itself, or the document that it names.
+CREATE FUNCTION tell_outcomes() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    IF NEW.action = 'switched' THEN
-        INSERT INTO outcome (source, xid, outcome_id, type, recorded_at, region, erp, facts)
-        SELECT '', NEW.xid, outcome_id_of('owner_changed', c.cutover_id::text), 'owner_changed', NEW.recorded_at, c.region, c.new_owner,
+    IF NOT EXISTS (SELECT FROM written WHERE action IN ('posted', 'dead_lettered', 'not_kept', 'cancelled', 'switched')) THEN
+        RETURN NULL;
+    END IF;
+    WITH of_postings AS MATERIALIZED (
+        SELECT w.audit_id, w.xid, w.recorded_at, w.region, w.action, w.posting_id, w.legal_entity, w.erp, w.details, p.*
+        FROM written w CROSS JOIN LATERAL (
+            SELECT p.source, p.accepted_on, p.document_type, p.identified_in, p.number, p.version, p.data->>'corrects' AS corrects
+            FROM posting_key k JOIN posting p ON p.accepted_on = k.accepted_on AND p.posting_id = k.posting_id
+            WHERE k.posting_id = w.posting_id OFFSET 0) AS p
+        WHERE w.action IN ('posted', 'dead_lettered', 'not_kept', 'cancelled')
+          AND w.details->>'role' IS DISTINCT FROM 'candidate'
+    ), of_controls AS (
+        SELECT o.*, d.maybe_there FROM of_postings o LEFT JOIN LATERAL (
+            SELECT role, maybe_there FROM delivery d WHERE d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id
+            AND d.legal_entity = o.legal_entity AND d.erp = o.erp OFFSET 0) AS d ON true
+        WHERE o.action <> 'posted' AND coalesce(o.details->>'role', d.role) IS DISTINCT FROM 'candidate'
+    ), told AS (
+        SELECT audit_id, 1 AS place, source, xid, 'posted' AS type, recorded_at, region, posting_id, legal_entity, erp,
+               details - '{role,content_hash}'::text[] AS facts,
+               outcome_id_of('posted', posting_id::text, legal_entity, erp, details->>'native_id') AS outcome_id
+        FROM of_postings WHERE action = 'posted'
+        UNION ALL
+        SELECT o.audit_id, 2, original.source, o.xid, 'corrected', o.recorded_at, o.region, original.posting_id, o.legal_entity, o.erp,
+               (o.details - '{role,content_hash}'::text[]) || jsonb_build_object('corrected_by', jsonb_build_object(
+                   'posting_id', o.posting_id, 'document_type', o.document_type, 'number', o.number, 'version', o.version)),
+               outcome_id_of('corrected', original.posting_id::text, o.posting_id::text, o.legal_entity, o.erp)
+        FROM of_postings o CROSS JOIN LATERAL (
+            SELECT d.source, d.posting_id FROM document d
+            WHERE d.identified_in = o.identified_in AND d.number = CASE WHEN o.version > 1 THEN o.number ELSE o.corrects END
+              AND d.document_type = CASE WHEN o.version = 1 AND o.document_type = 'credit_memo' THEN 'invoice' ELSE o.document_type END
+              AND (o.version = 1 OR d.version < o.version) ORDER BY d.version DESC LIMIT 1) AS original
+        WHERE o.action = 'posted' AND (o.version > 1 OR o.corrects IS NOT NULL)
+        UNION ALL
+        SELECT audit_id, 1, source, xid, 'refused', recorded_at, region, posting_id, legal_entity, erp,
+               jsonb_build_object('failure', details->>'failure', 'may_be_there', coalesce(maybe_there, false)),
+               outcome_id_of('refused', posting_id::text, legal_entity, erp, extract(epoch FROM recorded_at)::text)
+        FROM of_controls WHERE action = 'dead_lettered'
+        UNION ALL
+        SELECT audit_id, 1, source, xid, 'cancelled', recorded_at, region, posting_id, legal_entity, erp,
+               jsonb_build_object('why', CASE action WHEN 'not_kept' THEN 'not_kept' ELSE 'given_up' END),
+               outcome_id_of('cancelled', posting_id::text, legal_entity)
+        FROM of_controls WHERE action IN ('not_kept', 'cancelled')
+        UNION ALL
+        SELECT w.audit_id, 1, '', w.xid, 'owner_changed', w.recorded_at, c.region, NULL, NULL, c.new_owner,
                jsonb_build_object('kinds', c.kinds, 'legal_entities', c.legal_entities, 'from_period', c.from_period,
-                                  'old_owner', c.old_owner, 'new_owner', c.new_owner, 'direction', c.direction)
-        FROM cutover c WHERE c.cutover_id = (NEW.details->>'cutover')::uuid;
-        RETURN NULL;
-    END IF;
-    SELECT q.* INTO p FROM posting_key k JOIN posting q ON q.accepted_on = k.accepted_on AND q.posting_id = k.posting_id
-    WHERE k.posting_id = NEW.posting_id;
-    IF NOT FOUND OR p.source LIKE 'hybrid-erp/%' THEN RETURN NULL; END IF;
-    IF NEW.action = 'posted' THEN
-        INSERT INTO outcome (source, xid, outcome_id, type, recorded_at, region, posting_id, legal_entity, erp, facts)
-        VALUES (p.source, NEW.xid, outcome_id_of('posted', NEW.posting_id::text, NEW.legal_entity, NEW.erp, NEW.details->>'native_id'),
-                'posted', NEW.recorded_at, NEW.region, NEW.posting_id, NEW.legal_entity, NEW.erp,
-                NEW.details - '{role,content_hash}'::text[]);
-        IF p.version = 1 AND p.data->>'corrects' IS NULL THEN RETURN NULL; END IF;
-        original := corrected_by(p);
-        IF original.posting_id IS NULL OR original.source LIKE 'hybrid-erp/%' THEN RETURN NULL; END IF;
-        INSERT INTO outcome (source, xid, outcome_id, type, recorded_at, region, posting_id, legal_entity, erp, facts)
-        VALUES (original.source, NEW.xid,
-                outcome_id_of('corrected', original.posting_id::text, p.posting_id::text, NEW.legal_entity, NEW.erp),
-                'corrected', NEW.recorded_at, NEW.region, original.posting_id, NEW.legal_entity, NEW.erp,
-                (NEW.details - '{role,content_hash}'::text[]) || jsonb_build_object('corrected_by', jsonb_build_object(
-                    'posting_id', p.posting_id, 'document_type', p.document_type, 'number', p.number, 'version', p.version)));
-        RETURN NULL;
-    END IF;
-    SELECT q.* INTO d FROM delivery q
-    WHERE q.accepted_on = p.accepted_on AND q.posting_id = p.posting_id AND q.legal_entity = NEW.legal_entity AND q.erp = NEW.erp;
-    IF coalesce(NEW.details->>'role', d.role) = 'candidate' THEN RETURN NULL; END IF;
-    IF NEW.action = 'dead_lettered' THEN
-        INSERT INTO outcome (source, xid, outcome_id, type, recorded_at, region, posting_id, legal_entity, erp, facts)
-        VALUES (p.source, NEW.xid,
-                outcome_id_of('refused', NEW.posting_id::text, NEW.legal_entity, NEW.erp, extract(epoch FROM NEW.recorded_at)::text),
-                'refused', NEW.recorded_at, NEW.region, NEW.posting_id, NEW.legal_entity, NEW.erp,
-                jsonb_build_object('failure', NEW.details->>'failure', 'may_be_there', coalesce(d.maybe_there, false)));
-    ELSE
-        INSERT INTO outcome (source, xid, outcome_id, type, recorded_at, region, posting_id, legal_entity, erp, facts)
-        VALUES (p.source, NEW.xid, outcome_id_of('cancelled', NEW.posting_id::text, NEW.legal_entity), 'cancelled', NEW.recorded_at,
-                NEW.region, NEW.posting_id, NEW.legal_entity, NEW.erp,
-                jsonb_build_object('why', CASE NEW.action WHEN 'not_kept' THEN 'not_kept' ELSE 'given_up' END));
-    END IF;
+                                  'old_owner', c.old_owner, 'new_owner', c.new_owner, 'direction', c.direction),
+               outcome_id_of('owner_changed', c.cutover_id::text)
+        FROM written w JOIN cutover c ON c.cutover_id = (w.details->>'cutover')::uuid WHERE w.action = 'switched'
+    )
+    INSERT INTO outcome (source, xid, outcome_id, type, recorded_at, region, posting_id, legal_entity, erp, facts)
+    SELECT source, xid, outcome_id, type, recorded_at, region, posting_id, legal_entity, erp, facts FROM told
+    WHERE source NOT LIKE 'hybrid-erp/%' ORDER BY audit_id, place;
     RETURN NULL;
 END $$;
-CREATE TRIGGER tell_outcome AFTER INSERT ON audit FOR EACH ROW
-    WHEN (NEW.action IN ('posted', 'dead_lettered', 'not_kept', 'cancelled', 'switched')
-          AND NEW.details->>'role' IS DISTINCT FROM 'candidate')
-    EXECUTE FUNCTION tell_outcome();
+CREATE TRIGGER tell_outcomes AFTER INSERT ON audit REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION tell_outcomes();
 
 -- Of which PostgreSQL, history and database a position speaks.
 CREATE FUNCTION store_name() RETURNS text LANGUAGE sql STABLE AS $$
