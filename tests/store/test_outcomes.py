@@ -189,8 +189,8 @@ def test_the_products_own_postings_have_nobody_to_tell(store: Store) -> None:
 def test_pages_follow_one_another_without_a_gap_and_without_a_repetition(store: Store, feed: PostgresOutcomes) -> None:
     claims = [settled(store) for _ in range(5)]
 
-    found, cursor = [], None
-    while not found or more:
+    found, more, cursor = list[Told](), True, None
+    while more:
         each = page(feed, cursor, limit=2)
         found += each.outcomes
         cursor, more = each.cursor, each.more
@@ -268,7 +268,9 @@ def test_since_begins_at_an_instant(store: Store, feed: PostgresOutcomes) -> Non
     assert told(feed, since=datetime.now(UTC) + timedelta(hours=1)) == []
 
 
-@pytest.mark.parametrize("cursor", ["", "nonsense", "MQ", "äöü", "MSBhIDEgMiB0ZXN0cw" * 40, "MSBhIDk5OTk5OTk5OTk5OTk5OTk5OTk5OTkgMiB0ZXN0cw"])
+@pytest.mark.parametrize(
+    "cursor", ["", "nonsense", "MQ", "äöü", "MSBhIDEgMiB0ZXN0cw" * 40, "MSBhIDk5OTk5OTk5OTk5OTk5OTk5OTk5OTkgMiB0ZXN0cw"]
+)
 def test_nonsense_is_refused(feed: PostgresOutcomes, cursor: str) -> None:
     with pytest.raises(CursorRefusedError):
         page(feed, cursor)
@@ -300,7 +302,11 @@ def test_outcomes_cannot_be_altered_or_written_by_hand(store: Store) -> None:
     settled(store)
 
     for duty in ("delivery", "cutover", "reader", "intake"):
-        for statement in (b"UPDATE outcome SET source = 'x'", b"DELETE FROM outcome", b"INSERT INTO outcome OVERRIDING SYSTEM VALUE SELECT * FROM outcome"):
+        for statement in (
+            b"UPDATE outcome SET source = 'x'",
+            b"DELETE FROM outcome",
+            b"INSERT INTO outcome OVERRIDING SYSTEM VALUE SELECT * FROM outcome",
+        ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 store.connect(duty).execute(statement)
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):

@@ -32,11 +32,11 @@ class OutcomeType(StrEnum):
 
 #: What the source of a refused document does about it, in its own terms.
 REMEDIES: Final[Mapping[FailureClass, str]] = {
-    FailureClass.VALIDATION: "Nothing to send yet: a person looks at the ERP's reason. If the document is wrong, send a higher version of it.",
+    FailureClass.VALIDATION: "A person looks at the ERP's reason. If the document is wrong, send a higher version of it.",
     FailureClass.MAPPING_GAP: "Nothing to send: the platform team adds a mapping rule and replays it.",
     FailureClass.PERIOD_CLOSED: "Ask the controller to open the period, or send a new document with another accounting date.",
     FailureClass.CONFLICT: "Do not send it again: the ERP holds it otherwise, and a person compares.",
-    FailureClass.DUPLICATE: "Do not send it again: the ERP holds a document of this number from somewhere else; a person finds out whose it is.",
+    FailureClass.DUPLICATE: "Do not send it again: the ERP holds this number from somewhere else, and a person finds out whose it is.",
 }
 OTHER_REMEDY: Final = "Do not send it again: a person decides; what comes of that is told here."
 

@@ -29,6 +29,7 @@ from hybrid_erp.operations.establish import establish_ownership
 from hybrid_erp.settings import Settings, load_settings
 from hybrid_erp.web.report import TABLES, as_csv, as_html, as_json, no_link
 from hybrid_erp.wiring.cli_evidence import add_evidence
+from hybrid_erp.wiring.cli_webhooks import add_webhooks
 from hybrid_erp.wiring.cutover_cli import add_commands
 from hybrid_erp.wiring.pools import airflow_is_here, pools, pools_of_airflow, problems_of
 
@@ -89,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("file", type=Path)
     verify.add_argument("--head", action="append", default=[], metavar="REGION=HASH", help="a seal's hash that was kept elsewhere")
     add_evidence(command, _store)
+    add_webhooks(command, _store)
     return parser
 
 

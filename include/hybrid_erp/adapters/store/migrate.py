@@ -9,8 +9,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 
 # Two deployments at once: the second waits.
-# The class constants of advisory locks are: 1 ownership, 2 migration, 3 audit seal, 4 versions of a document, 5 a mirror,
-# 7 the webhook of a source.
+# The class constants of advisory locks are: 1 ownership, 2 migration, 3 audit seal, 4 versions of a document, 5 a mirror.
 MIGRATION_LOCK = "SELECT pg_advisory_lock(2, 0)"
 
 

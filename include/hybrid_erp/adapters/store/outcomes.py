@@ -33,12 +33,14 @@ _EVERYBODYS: LiteralString = """
     AND (%(since)s::timestamptz IS NULL OR recorded_at >= %(since)s) AND (%(regions)s::text[] IS NULL OR region = ANY(%(regions)s))
     ORDER BY xid, outcome_no LIMIT %(limit)s
 """
-AFTER: LiteralString = f"""
-    SELECT o.*, p.event_id, p.event_type, p.document_type, p.number, p.version, p.correlation_id
-    FROM (({_ONES}) UNION ALL ({_EVERYBODYS}) ORDER BY xid, outcome_no LIMIT %(limit)s) AS o
+OUTCOMES: LiteralString = "o.*, p.event_id, p.event_type, p.document_type, p.number, p.version, p.correlation_id"
+OF_POSTINGS: LiteralString = """
     LEFT JOIN posting_key k ON k.posting_id = o.posting_id
     LEFT JOIN posting p ON p.accepted_on = k.accepted_on AND p.posting_id = k.posting_id
-    ORDER BY o.xid, o.outcome_no
+"""
+AFTER: LiteralString = f"""
+    SELECT {OUTCOMES}
+    FROM (({_ONES}) UNION ALL ({_EVERYBODYS}) ORDER BY xid, outcome_no LIMIT %(limit)s) AS o {OF_POSTINGS} ORDER BY o.xid, o.outcome_no
 """
 _FORM: Final = "1"
 
@@ -72,14 +74,9 @@ class PostgresOutcomes:
 def told_after(connection: Connection[tuple[Any, ...]], source: str, position: Position, *, limit: int) -> list[Told]:
     """Outcomes of a source that come after a position; durable when they are returned. The connection is in autocommit."""
     with connection.transaction():
-        return _told_after(connection, source, position, horizon_of(connection), limit, None, None)
-
-
-def horizon_of(connection: Connection[tuple[Any, ...]]) -> int:
-    """The oldest transaction that may still write."""
-    row = connection.execute(HORIZON).fetchone()
-    assert row is not None
-    return int(row[0])
+        row = connection.execute(HORIZON).fetchone()
+        assert row is not None
+        return _told_after(connection, source, position, int(row[0]), limit, None, None)
 
 
 def _told_after(
@@ -94,13 +91,14 @@ def _told_after(
     terms: dict[str, Any] = {"source": source, "horizon": horizon, "limit": limit, "since": since, **position._asdict()}
     terms["regions"] = None if regions is None else sorted(regions)
     with connection.cursor(row_factory=dict_row) as cursor:
-        told = [_told(row) for row in cursor.execute(AFTER, terms).fetchall()]
+        told = [to_told(row) for row in cursor.execute(AFTER, terms).fetchall()]
     if told:
         connection.execute(MAKE_DURABLE)
     return told
 
 
-def _told(row: dict[str, Any]) -> Told:
+def to_told(row: dict[str, Any]) -> Told:
+    """An outcome, of its row and what its posting is called."""
     names = ("outcome_id", "recorded_at", "region", "posting_id", "legal_entity", "erp", "facts")
     original = Original(**{name: row[name] for name in Original.__slots__}) if row["posting_id"] else None
     return Told(Position(row["xid"], row["outcome_no"]), type=OutcomeType(row["type"]), original=original, **{n: row[n] for n in names})

@@ -97,7 +97,7 @@ CREATE FUNCTION store_name() RETURNS text LANGUAGE sql STABLE AS $$
 $$;
 """
 
-# How far a webhook has told, and what it could not tell. Who sends for a source holds an advisory lock of class 7 on it.
+# How far a webhook has told, and what it could not tell. Who sends for a source has its turn, which is a lease.
 WEBHOOKS = """
 CREATE TABLE webhook (
     source        text PRIMARY KEY,
@@ -107,7 +107,9 @@ CREATE TABLE webhook (
     attempt       integer NOT NULL DEFAULT 0,
     due_at        timestamptz NOT NULL DEFAULT '-infinity',
     failing_since timestamptz,
-    failure       text
+    failure       text,
+    held_by       uuid,
+    held_until    timestamptz NOT NULL DEFAULT '-infinity'
 );
 COMMENT ON COLUMN webhook.attempt IS 'How often the outcome that is next has been sent in vain.';
 
