@@ -291,3 +291,32 @@ class WebhookError(HybridErpError):
 
     code = "webhook-wrong"
     remedy = "Correct the Connection as docs/outcomes.md says; outcomes wait meanwhile."
+
+
+class DocumentAmbiguousError(HybridErpError):
+    """Several legal entities have a document of this type and number."""
+
+    code = "document-ambiguous"
+    remedy = "Name the one that you mean: ?legal_entity=."
+
+
+class DocumentWaitingError(HybridErpError):
+    """The document was accepted, and no ERP holds it yet."""
+
+    code = "document-waiting"
+    remedy = "Ask GET /v1/postings/{posting_id} what it waits for; the outcome is told when there is one."
+
+    def __init__(self, message: str, place: Any = None) -> None:
+        super().__init__(message)
+        self.place = place
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep the place when the error crosses a process boundary."""
+        return (type(self), (self.message, self.place))
+
+
+class ErpSilentError(HybridErpError):
+    """The ERP did not answer in time; it may be slow, or down."""
+
+    code = "erp-silent"
+    remedy = "Ask again later. GET /v1/postings/{posting_id} says what the ERP had booked when it was posted."

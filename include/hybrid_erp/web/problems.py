@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import Request
@@ -34,9 +35,12 @@ def problem_of(error: HybridErpError, status: int) -> dict[str, Any]:
     return head | {"code": error.code, "remedy": error.remedy} | details
 
 
-def problem_response(code: str, status: int, detail: str, remedy: str, **headers: str) -> JSONResponse:
-    """The answer to a request that never became an event."""
+def problem_response(
+    code: str, status: int, detail: str, remedy: str, members: Mapping[str, Any] | None = None, **headers: str
+) -> JSONResponse:
+    """The answer to a request that never became an event. `members` are facts beside the words."""
     content = {
+        **(members or {}),
         "type": f"urn:hybrid-erp:problem:{code}",
         "title": detail,
         "status": status,
