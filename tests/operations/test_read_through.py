@@ -152,7 +152,7 @@ def test_an_erp_that_has_come_back_is_asked_again(through: ReadThrough, erps: di
 def test_an_erp_that_is_down_is_named(through: ReadThrough, erps: dict[str, FakeErp]) -> None:
     erps["legacy"].down = True
 
-    with pytest.raises(ErpUnavailableError):
+    with pytest.raises(ErpUnavailableError, match="legacy cannot be asked now"):
         through.document(INVOICE, "INV-1")
 
 
@@ -166,9 +166,9 @@ def test_what_breaks_in_the_reader_is_told_without_its_words(through: ReadThroug
             raise WrongSystemError("another company answers")
 
     erps["legacy"] = Broken()
-    with pytest.raises(ErpUnavailableError, match="legacy cannot be asked: OSError") as raised:
+    with pytest.raises(ErpUnavailableError, match="legacy cannot be asked") as raised:
         through.document(INVOICE, "INV-1")
     assert "hunter2" not in str(raised.value)
     erps["legacy"] = Wrong()
-    with pytest.raises(WrongSystemError):
+    with pytest.raises(WrongSystemError, match="in the place of legacy"):
         through.document(INVOICE, "INV-1")

@@ -8,13 +8,16 @@ import pytest
 from fastapi import FastAPI
 
 from hybrid_erp.adapters.store.board import PostgresBoard
+from hybrid_erp.adapters.store.documents import PostgresDocuments
+from hybrid_erp.adapters.store.outcomes import PostgresOutcomes
 from hybrid_erp.adapters.store.reads import PostgresReader
 from hybrid_erp.adapters.store.reconciliations_reading import PostgresReconciliationReading
 from hybrid_erp.adapters.store.waking import Waker
+from hybrid_erp.operations.read_through import ReadThrough
 from hybrid_erp.web.api import Facade, build_api
 from sandbox.postgres import Cluster
-from tests.fakes import FakeLogin
-from tests.stores import Store, fresh_store, running_cluster
+from tests.fakes import FakeErp, FakeLogin
+from tests.stores import CLOUD, LEGACY, SETTINGS, Store, fresh_store, running_cluster
 from tests.web.client import Client
 
 
@@ -47,12 +50,20 @@ def a_link(erp: str, legal_entity: str, native_id: str) -> str | None:
 
 
 @pytest.fixture
-def api(store: Store, login: FakeLogin) -> FastAPI:
+def erps() -> dict[str, FakeErp]:
+    return {LEGACY: FakeErp(), CLOUD: FakeErp()}
+
+
+@pytest.fixture
+def api(store: Store, login: FakeLogin, erps: dict[str, FakeErp]) -> FastAPI:
     pool = store.pool("reader")
     problems = [{"file": "config/regions/mars.yaml", "field": "region", "reason": "unknown", "remedy": "correct it"}]
     results, board = PostgresReconciliationReading(pool), PostgresBoard(pool)
     names = {"1000": "Cash at bank"}
-    facade = Facade(store.intake(), PostgresReader(pool), Waker(pool), results, board, problems, a_link, names)
+    regions = SETTINGS.region_of
+    through = ReadThrough(PostgresDocuments(pool), lambda erp, legal_entity: erps[erp], tuple(regions), limit_seconds=0.3)
+    reads = (PostgresReader(pool), Waker(pool), results, board, PostgresOutcomes(pool), through)
+    facade = Facade(store.intake(), *reads, problems, a_link, names, regions)
     return build_api(lambda: facade, login)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
@@ -13,9 +14,18 @@ from typing import Final, Protocol
 
 from hybrid_erp.model.delivery import NativeDocument
 from hybrid_erp.model.documents import DocumentType
-from hybrid_erp.model.errors import DocumentAmbiguousError, DocumentWaitingError, ErpSilentError, ErpUnavailableError, HybridErpError
+from hybrid_erp.model.errors import (
+    DocumentAmbiguousError,
+    DocumentWaitingError,
+    ErpSilentError,
+    ErpUnavailableError,
+    HybridErpError,
+    WrongSystemError,
+)
 from hybrid_erp.model.read_through import DocumentPlace, ReadDocument
 from hybrid_erp.ports import ErpConnector
+
+log: Final = logging.getLogger(__name__)
 
 #: For everything: to sign in there, to ask who it is, to read.
 LIMIT_SECONDS: Final = 5.0
@@ -94,8 +104,11 @@ class ReadThrough:
             found = answer.get(timeout=self.limit_seconds)
         except Empty:
             raise ErpSilentError(f"{erp} did not answer within {self.limit_seconds:g} s.") from None
-        if isinstance(found, HybridErpError):
-            raise found
-        if isinstance(found, Exception):
-            raise ErpUnavailableError(f"{erp} cannot be asked: {type(found).__name__}.") from found
-        return found
+        if not isinstance(found, Exception):
+            return found
+        # Whoever asks gets the ERP's name and no more: what it says may name hosts, logins and people.
+        log.warning("%s cannot be read: %s", erp, found if isinstance(found, HybridErpError) else type(found).__name__)
+        if isinstance(found, WrongSystemError):
+            raise WrongSystemError(f"Another system answers in the place of {erp}.") from found
+        wait_seconds = found.retry_after_seconds if isinstance(found, ErpUnavailableError) else None
+        raise ErpUnavailableError(f"{erp} cannot be asked now.", wait_seconds) from found

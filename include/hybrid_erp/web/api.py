@@ -23,6 +23,8 @@ from hybrid_erp.flow.intake import Intake, IntakeAnswer, Verdict
 from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE
 from hybrid_erp.web.callers import Caller
 from hybrid_erp.web.cutovers import BoardReads, add_cutovers
+from hybrid_erp.web.documents import DocumentReads, add_documents
+from hybrid_erp.web.outcomes import OutcomeReads, add_outcomes
 from hybrid_erp.web.problems import http_problem, invalid_request, problem_of, problem_response, status_of
 from hybrid_erp.web.reconciliations import ReconciliationReads, add_reconciliations
 from hybrid_erp.web.report import DocumentLink, no_link
@@ -86,12 +88,16 @@ class Facade:
     waker: Wakes
     reconciliations: ReconciliationReads
     board: BoardReads
+    outcomes: OutcomeReads
+    documents: DocumentReads
     problems: Sequence[Mapping[str, str]] = ()
     """What is wrong in the configuration."""
     document_link: DocumentLink = no_link
     """Where people find a document in an ERP."""
     account_names: Mapping[str, str] = field(default_factory=dict)
     """Of canonical accounts."""
+    region_of: Mapping[str, str] = field(default_factory=dict)
+    """Of legal entities."""
 
 
 def build_api(open_facade: Callable[[], Facade], login: Login) -> FastAPI:
@@ -119,6 +125,8 @@ def build_api(open_facade: Callable[[], Facade], login: Login) -> FastAPI:
     _add_queries(api, run)
     add_reconciliations(api, run)
     add_cutovers(api, run)
+    add_outcomes(api, run, login.reader)
+    add_documents(api, open_facade, login.reader)
     _add_descriptions(api, run)
     return api
 

@@ -10,6 +10,7 @@ OPEN_TO_MACHINES: Final = frozenset(
     {
         ("POST", "/v1/events"),
         ("GET", "/v1/outcomes"),
+        ("GET", "/v1/documents/{document_type}/{number:path}"),
         ("GET", "/v1/postings/{posting_id}"),
         ("GET", "/v1/trace/{correlation_id:path}"),
         ("GET", "/v1/schemas"),

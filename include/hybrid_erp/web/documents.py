@@ -1,7 +1,5 @@
 """Read through: a document as the ERP in which it lives shows it now."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from typing import Annotated, Any, Final, Protocol
 

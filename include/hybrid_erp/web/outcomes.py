@@ -1,8 +1,6 @@
 """What became of a source's postings, as a feed of CloudEvents that goes on where its reader stopped."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Annotated, Any, Final, Protocol
 
@@ -32,8 +30,8 @@ class OutcomeReads(Protocol):
         """Outcomes of a source after a cursor; without one since an instant. Raises CursorRefusedError."""
 
 
-def add_outcomes(api: FastAPI, run: Any, reader: Callable[..., Any], region_of: Callable[[Any], Mapping[str, str]]) -> None:
-    """Add the route. `run` does blocking work on the facade in a thread; `region_of` is the facade's region of each legal entity."""
+def add_outcomes(api: FastAPI, run: Any, reader: Callable[..., Any]) -> None:
+    """Add the route. `run` does blocking work on the facade in a thread; `reader` says who calls."""
 
     @api.get("/v1/outcomes")
     async def outcomes(
@@ -54,7 +52,7 @@ def add_outcomes(api: FastAPI, run: Any, reader: Callable[..., Any], region_of: 
         def read(facade: Any) -> Page:
             regions = None
             if caller.legal_entities is not None:
-                regions = {region for legal_entity, region in region_of(facade).items() if legal_entity in caller.legal_entities}
+                regions = {region for legal_entity, region in facade.region_of.items() if legal_entity in caller.legal_entities}
             found: Page = facade.outcomes.page(of_source, regions=regions, **terms)
             return found
 

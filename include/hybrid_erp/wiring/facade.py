@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,15 +10,19 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from hybrid_erp.adapters.store.board import PostgresBoard
+from hybrid_erp.adapters.store.documents import PostgresDocuments
 from hybrid_erp.adapters.store.intake import PostgresIntake
+from hybrid_erp.adapters.store.outcomes import PostgresOutcomes
 from hybrid_erp.adapters.store.reads import PostgresReader
 from hybrid_erp.adapters.store.reconciliations_reading import PostgresReconciliationReading
 from hybrid_erp.adapters.store.waking import Waker
 from hybrid_erp.flow.intake import Intake
+from hybrid_erp.operations.read_through import ReadThrough
 from hybrid_erp.web.api import Facade, build_api
 from hybrid_erp.web.login import AirflowLogin
 from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.connections import STORE, conninfo
+from hybrid_erp.wiring.connectors import reading_connector
 
 
 def store_pool(duty: str, *, size: int) -> ConnectionPool[Connection[tuple[Any, ...]]]:
@@ -43,9 +47,12 @@ def open_facade() -> Facade:
         Waker(reader_pool),
         PostgresReconciliationReading(reader_pool),
         PostgresBoard(reader_pool),
+        PostgresOutcomes(reader_pool),
+        ReadThrough(PostgresDocuments(reader_pool), partial(reading_connector, configured), tuple(configured.region_of)),
         problems,
         lambda erp, legal_entity, native_id: configured.erps[erp].link(legal_entity, native_id) if erp in configured.erps else None,
         {number: account.name for number, account in configured.chart.accounts.items()},
+        configured.region_of,
     )
 
 
