@@ -32,15 +32,17 @@ with DAG(
     @task
     def due_webhooks() -> list[str]:
         """Name the sources that have something to be told."""
+        from hybrid_erp.wiring.configuration import settings
         from hybrid_erp.wiring.outcomes import due_webhooks
 
-        return due_webhooks()
+        return due_webhooks(settings())
 
     @task(map_index_template="{{ task.op_kwargs['source'] }}", execution_timeout=timedelta(seconds=90))
     def send(source: str) -> dict[str, int]:
         """Tell one source."""
+        from hybrid_erp.wiring.configuration import settings
         from hybrid_erp.wiring.outcomes import send_outcomes_of
 
-        return send_outcomes_of(source, seconds=40)
+        return send_outcomes_of(source, settings(), seconds=40)
 
     send.expand(source=due_webhooks())

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -127,7 +128,11 @@ def test_a_receiver_that_hangs_is_left_after_the_limit(receiver: Receiver) -> No
 
 
 def test_what_is_no_http_is_not_quoted(receiver: Receiver, webhook: SignedWebhook) -> None:
-    receiver.answers = [lambda handler: handler.wfile.write(b"Jane Doe\r\n\r\n") and handler.connection.close()]
+    def speak(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"Jane Doe\r\n\r\n")
+        handler.close_connection = True
+
+    receiver.answers = [speak]
 
     failure = webhook.send(an_outcome())
 

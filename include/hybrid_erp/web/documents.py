@@ -20,7 +20,7 @@ from hybrid_erp.model.errors import (
 )
 from hybrid_erp.model.read_through import DocumentPlace, ReadDocument
 from hybrid_erp.web.callers import Caller
-from hybrid_erp.web.problems import problem_response
+from hybrid_erp.web.problems import MEDIA_TYPE, problem_content, problem_response
 
 #: Threads for asking ERPs, apart from those that take events: an ERP that is slow holds up nobody else.
 THREADS: Final = 8
@@ -76,7 +76,8 @@ def _problem(error: HybridErpError) -> JSONResponse:
         case DocumentWaitingError():
             place: DocumentPlace = error.place
             posting = {"posting_id": str(place.posting_id), "state": place.state, "legal_entity": place.legal_entity}
-            return problem_response("document-waiting", 409, error.message, error.remedy, members=posting)
+            content = problem_content("document-waiting", 409, error.message, error.remedy) | posting
+            return JSONResponse(content, 409, media_type=MEDIA_TYPE)
         case ErpSilentError():
             return problem_response("erp-silent", 504, error.message, error.remedy, **{"Retry-After": "5"})
     remedy = "Ask again later. If it stays so, whoever runs the ERP or its Connection is asked."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import Request
@@ -35,12 +34,9 @@ def problem_of(error: HybridErpError, status: int) -> dict[str, Any]:
     return head | {"code": error.code, "remedy": error.remedy} | details
 
 
-def problem_response(
-    code: str, status: int, detail: str, remedy: str, members: Mapping[str, Any] | None = None, **headers: str
-) -> JSONResponse:
-    """The answer to a request that never became an event. `members` are facts beside the words."""
-    content = {
-        **(members or {}),
+def problem_content(code: str, status: int, detail: str, remedy: str) -> dict[str, Any]:
+    """The problem details of a request that never became an event."""
+    return {
         "type": f"urn:hybrid-erp:problem:{code}",
         "title": detail,
         "status": status,
@@ -48,7 +44,11 @@ def problem_response(
         "code": code,
         "remedy": remedy,
     }
-    return JSONResponse(content, status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def problem_response(code: str, status: int, detail: str, remedy: str, **headers: str) -> JSONResponse:
+    """The answer to a request that never became an event."""
+    return JSONResponse(problem_content(code, status, detail, remedy), status, headers=headers, media_type=MEDIA_TYPE)
 
 
 async def http_problem(request: Request, error: Exception) -> JSONResponse:

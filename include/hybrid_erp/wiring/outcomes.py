@@ -11,7 +11,6 @@ from hybrid_erp.adapters.store.webhooks import PostgresWebhooks
 from hybrid_erp.adapters.webhook import SignedWebhook, WebhookEndpoint
 from hybrid_erp.model.errors import ConfigurationError
 from hybrid_erp.operations.send_outcomes import send_outcomes
-from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.connections import connection
 from hybrid_erp.wiring.delivery import store_connection
 
@@ -25,20 +24,25 @@ class ToldSource(Protocol):
     def webhook_connection(self) -> str | None:
         """The Airflow Connection of its webhook; None: it has none."""
 
+
+class Telling(Protocol):
+    """What the configuration says of who is told what."""
+
     @property
-    def legal_entities(self) -> Collection[str]:
-        """Those that it may speak of."""
+    def sources(self) -> Mapping[str, ToldSource]:
+        """The upstream systems."""
+
+    @property
+    def region_of(self) -> Mapping[str, str]:
+        """The region of each legal entity."""
+
+    def spoken_for(self, source: str) -> Collection[str]:
+        """The legal entities that a source speaks for."""
 
 
-def sources() -> Mapping[str, ToldSource]:
-    """The configured sources."""
-    configured: Mapping[str, ToldSource] = getattr(settings(), "sources", {})
-    return configured
-
-
-def due_webhooks() -> list[str]:
+def due_webhooks(configured: Telling) -> list[str]:
     """The sources whose webhook has something to tell now."""
-    told = [name for name, source in sources().items() if source.webhook_connection]
+    told = [name for name, source in configured.sources.items() if source.webhook_connection]
     if not told:
         log.info("No source has a webhook.")
         return []
@@ -53,22 +57,22 @@ def due_webhooks() -> list[str]:
     return due
 
 
-def send_outcomes_of(source: str, *, seconds: float) -> dict[str, int]:
-    """Send what is due to one source."""
-    found = sources().get(source)
+def send_outcomes_of(source: str, configured: Telling, *, seconds: float) -> dict[str, int]:
+    """Send what is due to one source.
+
+    Raises:
+        WebhookError: Its Connection may not be used. Nothing was sent.
+    """
+    found = configured.sources.get(source)
     if found is None or found.webhook_connection is None:
         raise ConfigurationError(f"The source {source} has no webhook any more.")
+    regions = {configured.region_of[code] for code in configured.spoken_for(source) if code in configured.region_of}
     with store_connection("delivery") as store, closing(_webhook(found.webhook_connection)) as webhook:
-        turn = PostgresWebhooks(store).take_turn(source, regions=_regions(found))
+        turn = PostgresWebhooks(store).take_turn(source, regions=regions)
         if turn is None:
             log.info("Another sender has the turn of %s.", source)
             return {}
         return dict(send_outcomes(source, turn, webhook, seconds=seconds))
-
-
-def _regions(source: ToldSource) -> Collection[str] | None:
-    region_of = settings().region_of
-    return {region_of[legal_entity] for legal_entity in source.legal_entities if legal_entity in region_of} or None
 
 
 def _webhook(connection_id: str) -> SignedWebhook:
