@@ -158,6 +158,14 @@ def test_the_original_learns_of_its_correction(store: Store, feed: PostgresOutco
     }
 
 
+def test_an_entry_learns_of_its_reversal_also_by_another_source(store: Store, feed: PostgresOutcomes) -> None:
+    first = settled(store, number="JE-1")
+    settled(store, number="JE-2", reverses="JE-1", source="erp-desk")
+
+    assert [(each.type, each.posting_id) for each in told(feed)] == [("posted", first.posting_id), ("corrected", first.posting_id)]
+    assert [each.type for each in told(feed, source="erp-desk")] == [OutcomeType.POSTED]
+
+
 def test_a_change_of_owner_is_told_to_every_source_of_the_region(store: Store, feed: PostgresOutcomes) -> None:
     dual_run(store)
     move = Move(store, Direction.CUTOVER).switched()

@@ -32,7 +32,7 @@ CREATE FUNCTION outcome_id_of(VARIADIC words text[]) RETURNS uuid LANGUAGE sql I
 $$;
 
 -- One statement may write thousands of audit rows; those that tell of no outcome cost next to nothing. Each posting is looked up by its
--- key, whatever statistics say (OFFSET 0). A document corrects an earlier version of itself, or the document that it names.
+-- key, whatever statistics say (OFFSET 0). What a document corrects is an earlier version of itself, or the document that it names.
 CREATE FUNCTION tell_outcomes() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM written WHERE action IN ('posted', 'dead_lettered', 'not_kept', 'cancelled', 'switched')) THEN
@@ -41,7 +41,8 @@ BEGIN
     WITH of_postings AS MATERIALIZED (
         SELECT w.audit_id, w.xid, w.recorded_at, w.region, w.action, w.posting_id, w.legal_entity, w.erp, w.details, p.*
         FROM written w CROSS JOIN LATERAL (
-            SELECT p.source, p.accepted_on, p.document_type, p.identified_in, p.number, p.version, p.data->>'corrects' AS corrects
+            SELECT p.source, p.accepted_on, p.document_type, p.identified_in, p.number, p.version,
+                   coalesce(p.data->>'corrects', p.data->>'reverses') AS corrects
             FROM posting_key k JOIN posting p ON p.accepted_on = k.accepted_on AND p.posting_id = k.posting_id
             WHERE k.posting_id = w.posting_id OFFSET 0) AS p
         WHERE w.action IN ('posted', 'dead_lettered', 'not_kept', 'cancelled')
