@@ -62,8 +62,8 @@ def api(store: Store, login: FakeLogin, erps: dict[str, FakeErp]) -> FastAPI:
     names = {"1000": "Cash at bank"}
     regions = SETTINGS.region_of
     through = ReadThrough(PostgresDocuments(pool), lambda erp, legal_entity: erps[erp], tuple(regions), limit_seconds=0.3)
-    reads = (PostgresReader(pool), Waker(pool), results, board, PostgresOutcomes(pool), through)
-    facade = Facade(store.intake(), *reads, problems, a_link, names, regions)
+    reads = (PostgresReader(pool), Waker(pool), results, board, PostgresOutcomes(pool))
+    facade = Facade(store.intake(), *reads, problems, a_link, names, regions, through)
     return build_api(lambda: facade, login)
 
 

@@ -6,9 +6,15 @@ import threading
 from typing import Any
 from uuid import UUID
 
+from hybrid_erp.adapters.store.board import PostgresBoard
+from hybrid_erp.adapters.store.outcomes import PostgresOutcomes
+from hybrid_erp.adapters.store.reads import PostgresReader
+from hybrid_erp.adapters.store.reconciliations_reading import PostgresReconciliationReading
+from hybrid_erp.adapters.store.waking import Waker
 from hybrid_erp.flow.claim import Worker
 from hybrid_erp.flow.deliver import Delivery
 from hybrid_erp.model.delivery import ErpIdentity
+from hybrid_erp.web.api import Facade, build_api
 from hybrid_erp.web.callers import Caller
 from tests.builders import a_journal_entry
 from tests.fakes import FakeErp, FakeLogin
@@ -109,6 +115,14 @@ def test_a_machine_sees_documents_of_its_own_source_and_legal_entities_alone(
         assert client.get(address(event)).status_code == status, caller
     login.caller = Caller("m", "tests", None, frozenset({"UK01"}))
     problem_in(client.get(f"{address(event)}?legal_entity=DE01"), 404, "not-found")
+
+
+def test_a_process_without_a_way_to_the_erps_says_so(store: Store, login: FakeLogin) -> None:
+    pool = store.pool("reader")
+    reads = (PostgresReader(pool), Waker(pool), PostgresReconciliationReading(pool), PostgresBoard(pool), PostgresOutcomes(pool))
+    apart = build_api(lambda: Facade(store.intake(), *reads), login)
+
+    assert "Airflow" in problem_in(Client(apart).get("/v1/documents/invoice/INV-0"), 501, "not-served-here")["remedy"]
 
 
 def test_an_erp_that_is_down_is_named(client: Client, store: Store, erps: dict[str, FakeErp]) -> None:

@@ -77,7 +77,8 @@ def test_a_receiver_that_is_down_fails_no_task_and_holds_up_no_other(
     store: Store, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     due_webhooks(Sources())
-    posted(store, "crm"), posted(store, "psa")
+    for source in ("crm", "psa"):
+        posted(store, source)
     receiver.answers = [status(500, b"Jane Doe")]
 
     assert send_outcomes_of("crm", Sources(), seconds=20) == {"failed": 1}

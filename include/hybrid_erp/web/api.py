@@ -89,7 +89,6 @@ class Facade:
     reconciliations: ReconciliationReads
     board: BoardReads
     outcomes: OutcomeReads
-    documents: DocumentReads
     problems: Sequence[Mapping[str, str]] = ()
     """What is wrong in the configuration."""
     document_link: DocumentLink = no_link
@@ -98,6 +97,8 @@ class Facade:
     """Of canonical accounts."""
     region_of: Mapping[str, str] = field(default_factory=dict)
     """Of legal entities."""
+    documents: DocumentReads | None = None
+    """What ERPs can be asked; None: this process has no way to them."""
 
 
 def build_api(open_facade: Callable[[], Facade], login: Login) -> FastAPI:

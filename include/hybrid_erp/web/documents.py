@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Protocol
 import anyio
 from fastapi import Depends, FastAPI, HTTPException, Path, Query
 from fastapi.encoders import jsonable_encoder
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
 from hybrid_erp.model.booking import Booking, BookingLine
 from hybrid_erp.model.documents import DocumentType
@@ -50,19 +50,21 @@ def add_documents(api: FastAPI, open_facade: Callable[[], Any], reader: Callable
     ) -> Any:
         """A document as the ERP in which it lives shows it now: which ERP, under which ids, and what it has booked."""
 
-        def read() -> ReadDocument | None:
+        def read() -> ReadDocument | Response | None:
+            documents: DocumentReads | None = open_facade().documents
+            if documents is None:
+                return problem_response("not-served-here", 501, "This process has no way to the ERPs.", "Ask the API that Airflow serves.")
             legal_entities = caller.legal_entities
             if legal_entity is not None:
                 legal_entities = frozenset({legal_entity}) & (legal_entities if legal_entities is not None else {legal_entity})
-            found: ReadDocument | None = open_facade().documents.document(
-                document_type, number, source=caller.source, legal_entities=legal_entities
-            )
-            return found
+            return documents.document(document_type, number, source=caller.source, legal_entities=legal_entities)
 
         try:
             found = await anyio.to_thread.run_sync(read, limiter=limiter)
         except (DocumentAmbiguousError, DocumentWaitingError, ErpSilentError, ErpUnavailableError, WrongSystemError) as error:
             return _problem(error)
+        if isinstance(found, Response):
+            return found
         if found is None:
             where = f" of {legal_entity}" if legal_entity else ""
             raise HTTPException(404, f"There is no {document_type} {number}{where}.")

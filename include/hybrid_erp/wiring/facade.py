@@ -48,11 +48,11 @@ def open_facade() -> Facade:
         PostgresReconciliationReading(reader_pool),
         PostgresBoard(reader_pool),
         PostgresOutcomes(reader_pool),
-        ReadThrough(PostgresDocuments(reader_pool), partial(reading_connector, configured), tuple(configured.region_of)),
         problems,
         lambda erp, legal_entity, native_id: configured.erps[erp].link(legal_entity, native_id) if erp in configured.erps else None,
         {number: account.name for number, account in configured.chart.accounts.items()},
         configured.region_of,
+        ReadThrough(PostgresDocuments(reader_pool), partial(reading_connector, configured), tuple(configured.region_of)),
     )
 
 
