@@ -42,6 +42,7 @@ def settled(store: Store, settlement: Any = POSTED, **changes: Any) -> Claim:
     (posting_id,) = store.accept(a_journal_entry(**changes))
     (claim,) = [claim for claim in store.claim() if claim.posting_id == posting_id]
     store.settlements().settle(claim, settlement)
+    store.wait_until_told()
     return claim
 
 
@@ -104,6 +105,7 @@ def test_each_refusal_of_one_posting_is_an_outcome_of_its_own(store: Store, feed
     claim = settled(store, DEAD)
     PostgresDeadLetters(store.connect("delivery")).reopen([claim.posting_id], by="lead", reason="again")
     store.settlements().settle(store.claim_one(), DEAD)
+    store.wait_until_told()
 
     first, second = told(feed)
 
@@ -114,6 +116,7 @@ def test_each_refusal_of_one_posting_is_an_outcome_of_its_own(store: Store, feed
 def test_what_a_person_gives_up_is_told(store: Store, feed: PostgresOutcomes) -> None:
     claim = settled(store, DEAD)
     PostgresDeadLetters(store.connect("delivery")).cancel([claim.posting_id], by="lead", reason="a test")
+    store.wait_until_told()
 
     assert [(each.type, each.facts.get("why")) for each in told(feed)] == [("refused", None), ("cancelled", "given_up")]
 
@@ -136,6 +139,7 @@ def test_what_becomes_of_a_copy_is_nobodys_business(store: Store, feed: Postgres
     (copy,) = store.claim(CLOUD, role=Role.CANDIDATE)
     store.settlements().settle(copy, DEAD)
     PostgresDeadLetters(store.connect("delivery")).cancel([copy.posting_id], by="lead", reason="a test")
+    store.wait_until_told()
 
     assert [each.type for each in told(feed)] == [OutcomeType.POSTED]
 
@@ -146,6 +150,7 @@ def test_the_original_learns_of_its_correction(store: Store, feed: PostgresOutco
     store.settlements().settle(store.claim_one(), POSTED)
     (second,) = store.accept(a_customer(number=customer["data"]["number"], version=2, name="Acme plc"))
     store.settlements().settle(store.claim_one(), POSTED)
+    store.wait_until_told()
 
     outcomes = told(feed)
 
@@ -169,6 +174,7 @@ def test_an_entry_learns_of_its_reversal_also_by_another_source(store: Store, fe
 def test_a_change_of_owner_is_told_to_every_source_of_the_region(store: Store, feed: PostgresOutcomes) -> None:
     dual_run(store)
     move = Move(store, Direction.CUTOVER).switched()
+    store.wait_until_told()
 
     for source in ("tests", "never-seen"):
         (event,) = [each.event() for each in told(feed, source=source) if each.type is OutcomeType.OWNER_CHANGED]
@@ -223,6 +229,7 @@ def test_what_commits_late_with_an_early_number_is_not_skipped(store: Store, fee
         seen = page(feed, before)
         naive_seen = store.sql(NAIVE, 0)
         naive_cursor = store.one("SELECT max(outcome_no) FROM outcome")
+    store.wait_until_told()
     then = page(feed, seen.cursor)
 
     assert seen.outcomes == ()
@@ -253,6 +260,7 @@ def test_numbers_that_are_drawn_against_the_order_of_transactions_lose_nothing(s
         read()
         store.settle_posted(three)
         read()
+    store.wait_until_told()
     read()
 
     assert sorted(each.posting_id for each in found if each.posting_id) == sorted(each.posting_id for each in (one, two, three))

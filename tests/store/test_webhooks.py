@@ -41,6 +41,7 @@ def posted(store: Store, count: int = 1, source: str = "tests") -> list[UUID]:
     posting_ids = store.accept(*[a_journal_entry(source=source) for _ in range(count)])
     for claim in sorted(store.claim(), key=lambda claim: posting_ids.index(claim.posting_id)):
         store.settle_posted(claim)
+    store.wait_until_told()
     return posting_ids
 
 
@@ -97,6 +98,7 @@ def test_what_commits_late_is_sent_too(store: Store, webhooks: PostgresWebhooks,
         store.settle_posted(late)
         assert send(webhooks, receiver) == {}
     store.settle_posted(early)
+    store.wait_until_told()
 
     assert send(webhooks, receiver) == {"sent": 2}
     assert set(subjects(receiver)) == {str(early.posting_id), str(late.posting_id)}
@@ -243,6 +245,7 @@ def test_a_sender_whose_turn_another_has_taken_stops_and_changes_nothing(
 def test_changes_of_owner_elsewhere_are_passed_over(store: Store, webhooks: PostgresWebhooks, receiver: Receiver) -> None:
     dual_run(store)
     Move(store).switched()
+    store.wait_until_told()
     for regions, expected in (({"amer"}, {}), ({"emea"}, {"sent": 1}), (None, {"sent": 1})):
         store.sql("UPDATE webhook SET xid = 0, outcome_no = 0")
         turn = webhooks.take_turn("tests", regions=regions)

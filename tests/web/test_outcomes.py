@@ -19,6 +19,7 @@ def posted(store: Store, count: int = 1, source: str = "tests") -> list[str]:
     posting_ids = store.accept(*(a_journal_entry(source=source) for _ in range(count)))
     for claim in sorted(store.claim(), key=lambda claim: posting_ids.index(claim.posting_id)):
         store.settle_posted(claim)
+    store.wait_until_told()
     return [str(each) for each in posting_ids]
 
 
@@ -81,6 +82,7 @@ def test_a_machine_learns_of_owners_in_its_own_regions_alone(client: Client, sto
             VALUES ('', pg_current_xact_id()::text::bigint, gen_random_uuid(), 'owner_changed', now(), %s, '{}')
         """
         store.sql(statement, region)
+    store.wait_until_told()
 
     assert [event["data"]["region"] for event in feed(client)["events"]] == ["emea", "amer"]
     login.caller = Caller("crm-machine", "crm", None, frozenset({"DE01"}))

@@ -52,6 +52,7 @@ def posted(store: Store, source: str) -> None:
     store.accept(a_journal_entry(source=source))
     for claim in store.claim():
         store.settle_posted(claim)
+    store.wait_until_told()
 
 
 def test_each_source_with_a_webhook_and_something_to_be_told_is_due(store: Store, receiver: Receiver) -> None:
