@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from hybrid_erp import __version__
 from hybrid_erp.flow.intake import Intake, IntakeAnswer, Verdict
 from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE
+from hybrid_erp.web.callers import Caller
 from hybrid_erp.web.cutovers import BoardReads, add_cutovers
 from hybrid_erp.web.problems import http_problem, invalid_request, problem_of, problem_response, status_of
 from hybrid_erp.web.reconciliations import ReconciliationReads, add_reconciliations
@@ -39,15 +40,15 @@ Run = Callable[[Callable[["Facade"], Any]], Awaitable[Any]]
 
 
 class Login(Protocol):
-    """Who may do what. Each is a FastAPI dependency that answers 401 or 403 by raising."""
+    """Who may do what. Each is a FastAPI dependency that returns a `Caller`, or answers 401 or 403 by raising."""
 
     @property
     def reader(self) -> Callable[..., Any]:
-        """May read."""
+        """May read. The same object each time, so that a request is looked at once."""
 
     @property
     def sender(self) -> Callable[..., Any]:
-        """May send events; returns the name that the audit trail carries."""
+        """May send events."""
 
 
 class Reads(Protocol):
@@ -124,7 +125,7 @@ def build_api(open_facade: Callable[[], Facade], login: Login) -> FastAPI:
 
 def _add_intake(api: FastAPI, run: Run, login: Login) -> None:
     @api.post("/v1/events", status_code=202)
-    async def take_events(request: Request, sender: Annotated[str, Depends(login.sender)]) -> Response:
+    async def take_events(request: Request, sender: Annotated[Caller, Depends(login.sender)]) -> Response:
         """Take one CloudEvent, or a batch of up to 1,000 as a JSON array. Answered after the events are durably stored."""
         body = await _body(request)
         if isinstance(body, Response):
@@ -221,8 +222,8 @@ async def _body(request: Request) -> bytes | Response:
     return b"".join(parts)
 
 
-def _take(facade: Facade, events: Sequence[Any], sender: str) -> list[IntakeAnswer]:
-    answers = facade.intake.accept(events, accepted_by=sender)
+def _take(facade: Facade, events: Sequence[Any], sender: Caller) -> list[IntakeAnswer]:
+    answers = facade.intake.accept(events, accepted_by=sender.name)
     if regions := sorted({region for answer in answers for region in answer.regions}):
         facade.waker.wake(facade.reader.owners_of(regions))
     return answers
