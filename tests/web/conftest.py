@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from hybrid_erp.adapters.store.board import PostgresBoard
+from hybrid_erp.adapters.store.callers import PostgresCallers
 from hybrid_erp.adapters.store.reads import PostgresReader
 from hybrid_erp.adapters.store.reconciliations_reading import PostgresReconciliationReading
 from hybrid_erp.adapters.store.waking import Waker
@@ -52,7 +53,17 @@ def api(store: Store, login: FakeLogin) -> FastAPI:
     problems = [{"file": "config/regions/mars.yaml", "field": "region", "reason": "unknown", "remedy": "correct it"}]
     results, board = PostgresReconciliationReading(pool), PostgresBoard(pool)
     names = {"1000": "Cash at bank"}
-    facade = Facade(store.intake(), PostgresReader(pool), Waker(pool), results, board, problems, a_link, names)
+    facade = Facade(
+        store.intake(),
+        PostgresReader(pool),
+        Waker(pool),
+        results,
+        board,
+        PostgresCallers(store.pool("intake")).refused,
+        problems,
+        a_link,
+        names,
+    )
     return build_api(lambda: facade, login)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeVar
@@ -55,6 +55,10 @@ class IntakeAnswer:
     """Of an accepted posting: whose deliveries have something to do."""
 
 
+def anything(posting: Posting) -> None:
+    """Of a sender that is not limited."""
+
+
 @dataclass(frozen=True, slots=True)
 class Intake:
     """Takes events in. `accept` returns after they are durably stored."""
@@ -62,8 +66,11 @@ class Intake:
     firm: Firm
     store: IntakeStore
 
-    def accept(self, events: Sequence[Any], *, accepted_by: str) -> list[IntakeAnswer]:
-        """Answer each event by itself, in order: bad ones do not keep good ones out."""
+    def accept(self, events: Sequence[Any], *, accepted_by: str, require: Callable[[Posting], None] = anything) -> list[IntakeAnswer]:
+        """Answer each event by itself, in order: bad ones do not keep good ones out.
+
+        `require` raises RefusedEventError for what the sender may not send.
+        """
         answers: list[IntakeAnswer | None] = [None] * len(events)
         acceptable: list[tuple[int, Posting]] = []
 
@@ -73,6 +80,7 @@ class Intake:
                     posting = self.posting_of(event)
                     if posting.source.startswith(OWN_SOURCES):
                         raise MalformedEventError(f"Sources that begin with {OWN_SOURCES} are the product's own.", field="source")
+                    require(posting)
                 except RefusedEventError as refusal:
                     answers[place] = IntakeAnswer(Verdict.REFUSED, refusal=refusal)
                 else:
