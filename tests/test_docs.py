@@ -18,7 +18,6 @@ from hybrid_erp.model.errors import HybridErpError, RefusedEventError
 from hybrid_erp.model.mapping import Mapping
 from hybrid_erp.model.posting_rules import PostingRules
 from hybrid_erp.settings import ErpSettings, RegionSettings, load_settings
-from hybrid_erp.web import api, problems
 from hybrid_erp.web.problems import status_of
 from hybrid_erp.wiring import cli
 from tests.builders import CONFIG, the_settings
@@ -115,7 +114,7 @@ def test_the_api_page_tells_each_refusal_as_it_is(error: type[RefusedEventError]
 
 
 def test_the_api_page_names_each_code_of_the_web_layer_and_no_other() -> None:
-    source = Path(api.__file__).read_text(encoding="utf-8") + Path(problems.__file__).read_text(encoding="utf-8")
+    source = "".join((PACKAGE / "web" / name).read_text(encoding="utf-8") for name in ("api.py", "bounds.py", "problems.py"))
     own = set(re.findall(r'problem_response\(\s*"([a-z-]+)"', source)) | set(re.findall(r'\("([a-z-]+)", "[A-Z]', source))
     told = set(re.findall(r"^\| (?:\d{3}|other) \| `([a-z-]+)`", API, re.MULTILINE))
 

@@ -48,22 +48,17 @@ def a_link(erp: str, legal_entity: str, native_id: str) -> str | None:
 
 
 @pytest.fixture
-def api(store: Store, login: FakeLogin) -> FastAPI:
+def facade(store: Store) -> Facade:
     pool = store.pool("reader")
     problems = [{"file": "config/regions/mars.yaml", "field": "region", "reason": "unknown", "remedy": "correct it"}]
     results, board = PostgresReconciliationReading(pool), PostgresBoard(pool)
+    note_refused = PostgresCallers(store.pool("intake")).refused
     names = {"1000": "Cash at bank"}
-    facade = Facade(
-        store.intake(),
-        PostgresReader(pool),
-        Waker(pool),
-        results,
-        board,
-        PostgresCallers(store.pool("intake")).refused,
-        problems,
-        a_link,
-        names,
-    )
+    return Facade(store.intake(), PostgresReader(pool), Waker(pool), results, board, note_refused, problems, a_link, names)
+
+
+@pytest.fixture
+def api(facade: Facade, login: FakeLogin) -> FastAPI:
     return build_api(lambda: facade, login)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from hybrid_erp.model.errors import ForbiddenEventError
-from hybrid_erp.model.posting import Posting
 
 #: All that a machine may ever open, as the routes are written; a route that is added is closed to machines until it is named here.
 OPEN_TO_MACHINES: Final = frozenset(
@@ -32,18 +32,18 @@ class Caller:
     event_types: frozenset[str] | None = None
     legal_entities: frozenset[str] | None = None
 
-    def require(self, posting: Posting) -> None:
-        """That this caller may send it.
+    def require(self, source: str, event_type: str, legal_entities: Sequence[str]) -> None:
+        """That this caller may send for a source, of a type, for legal entities.
 
         Raises:
-            ForbiddenEventError: It speaks for another source, or not for this type or legal entity.
+            ForbiddenEventError: It may not.
         """
-        if self.source is not None and posting.source != self.source:
-            raise ForbiddenEventError(f"This credential is of the source {self.source}, not of {posting.source}.", field="source")
-        if self.event_types is not None and posting.event_type not in self.event_types:
-            raise ForbiddenEventError(f"{posting.source} does not send {posting.event_type}.", field="type")
-        if self.legal_entities is not None and (others := sorted(set(posting.region_of) - self.legal_entities)):
-            raise ForbiddenEventError(f"{posting.source} does not speak for {others[0]}.", field="data.legal_entity")
+        if self.source is not None and source != self.source:
+            raise ForbiddenEventError(f"This credential is of the source {self.source}, and the event of another.", field="source")
+        if self.event_types is not None and event_type not in self.event_types:
+            raise ForbiddenEventError(f"{source} does not send {event_type}.", field="type")
+        if self.legal_entities is not None and (others := sorted(set(legal_entities) - self.legal_entities)):
+            raise ForbiddenEventError(f"{source} does not speak for {others[0]}.", field="data.legal_entity")
 
     def may_see(self, source: str) -> bool:
         """Whether what a source sent may be shown."""
