@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from hybrid_erp.adapters.store.board import PostgresBoard
+from hybrid_erp.adapters.store.callers import PostgresCallers
 from hybrid_erp.adapters.store.documents import PostgresDocuments
 from hybrid_erp.adapters.store.outcomes import PostgresOutcomes
 from hybrid_erp.adapters.store.reads import PostgresReader
@@ -55,15 +56,20 @@ def erps() -> dict[str, FakeErp]:
 
 
 @pytest.fixture
-def api(store: Store, login: FakeLogin, erps: dict[str, FakeErp]) -> FastAPI:
+def facade(store: Store, erps: dict[str, FakeErp]) -> Facade:
     pool = store.pool("reader")
     problems = [{"file": "config/regions/mars.yaml", "field": "region", "reason": "unknown", "remedy": "correct it"}]
     results, board = PostgresReconciliationReading(pool), PostgresBoard(pool)
+    note_refused = PostgresCallers(store.pool("intake")).refused
     names = {"1000": "Cash at bank"}
     regions = SETTINGS.region_of
     through = ReadThrough(PostgresDocuments(pool), lambda erp, legal_entity: erps[erp], tuple(regions), limit_seconds=0.3)
     reads = (PostgresReader(pool), Waker(pool), results, board, PostgresOutcomes(pool))
-    facade = Facade(store.intake(), *reads, problems, a_link, names, regions, through)
+    return Facade(store.intake(), *reads, note_refused, problems, a_link, names, regions, through)
+
+
+@pytest.fixture
+def api(facade: Facade, login: FakeLogin) -> FastAPI:
     return build_api(lambda: facade, login)
 
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from hybrid_erp.adapters.store.board import PostgresBoard
-from hybrid_erp.adapters.store.outcomes import PostgresOutcomes
-from hybrid_erp.adapters.store.reads import PostgresReader
-from hybrid_erp.adapters.store.reconciliations_reading import PostgresReconciliationReading
-from hybrid_erp.adapters.store.waking import Waker
 from hybrid_erp.flow.claim import Worker
 from hybrid_erp.flow.deliver import Delivery
 from hybrid_erp.model.delivery import ErpIdentity
@@ -117,12 +113,12 @@ def test_a_machine_sees_documents_of_its_own_source_and_legal_entities_alone(
     problem_in(client.get(f"{address(event)}?legal_entity=DE01"), 404, "not-found")
 
 
-def test_a_process_without_a_way_to_the_erps_says_so(store: Store, login: FakeLogin) -> None:
-    pool = store.pool("reader")
-    reads = (PostgresReader(pool), Waker(pool), PostgresReconciliationReading(pool), PostgresBoard(pool), PostgresOutcomes(pool))
-    apart = build_api(lambda: Facade(store.intake(), *reads), login)
+def test_a_process_without_a_way_to_the_erps_says_so(facade: Facade, login: FakeLogin) -> None:
+    apart = replace(facade, documents=None)
 
-    assert "Airflow" in problem_in(Client(apart).get("/v1/documents/invoice/INV-0"), 501, "not-served-here")["remedy"]
+    problem = problem_in(Client(build_api(lambda: apart, login)).get("/v1/documents/invoice/INV-0"), 501, "not-served-here")
+
+    assert "Airflow" in problem["remedy"]
 
 
 def test_an_erp_that_is_down_is_named(client: Client, store: Store, erps: dict[str, FakeErp]) -> None:

@@ -124,6 +124,20 @@ class ForeignSourceError(RefusedEventError):
     remedy = "Have the owning source send it; each canonical document has one owning source."
 
 
+class ForbiddenEventError(RefusedEventError):
+    """The credential may not send this: it is bound to one source, its document types and its legal entities."""
+
+    code = "forbidden"
+    remedy = "Send it with the credential of its source, or have the platform team extend the source in config/sources.yaml."
+
+
+class SourceKeyError(HybridErpError):
+    """A source's key cannot be issued, rotated or revoked as asked."""
+
+    code = "source-key-refused"
+    remedy = "Look at `hybrid-erp source-key list`; nothing was changed."
+
+
 class DisabledRegionError(RefusedEventError):
     """The region's configuration is wrong, so that nothing of it can be taken."""
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from hybrid_erp.model.errors import ForbiddenEventError
 
 #: All that a machine may ever open, as the routes are written; a route that is added is closed to machines until it is named here.
 OPEN_TO_MACHINES: Final = frozenset(
@@ -29,3 +32,20 @@ class Caller:
     """The one source that it speaks for and asks about."""
     event_types: frozenset[str] | None = None
     legal_entities: frozenset[str] | None = None
+
+    def require(self, source: str, event_type: str, legal_entities: Sequence[str]) -> None:
+        """That this caller may send for a source, of a type, for legal entities.
+
+        Raises:
+            ForbiddenEventError: It may not.
+        """
+        if self.source is not None and source != self.source:
+            raise ForbiddenEventError(f"This credential is of the source {self.source}, and the event of another.", field="source")
+        if self.event_types is not None and event_type not in self.event_types:
+            raise ForbiddenEventError(f"{source} does not send {event_type}.", field="type")
+        if self.legal_entities is not None and (others := sorted(set(legal_entities) - self.legal_entities)):
+            raise ForbiddenEventError(f"{source} does not speak for {others[0]}.", field="data.legal_entity")
+
+    def may_see(self, source: str) -> bool:
+        """Whether what a source sent may be shown."""
+        return self.source is None or self.source == source

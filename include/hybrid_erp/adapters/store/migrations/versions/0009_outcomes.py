@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 
 # A row is made of the audit row that tells the same, in its transaction: whatever is audited is told, by whomever it was written. Rows are
 # ordered as the audit trail is sealed: by the transaction that wrote them. An empty source is everybody's.
