@@ -5,16 +5,14 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi import APIRouter, FastAPI
-from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from hybrid_erp.adapters.store.callers import PostgresCallers
 from hybrid_erp.adapters.store.source_keys import PostgresSourceKeys
@@ -31,40 +29,15 @@ from tests.builders import a_journal_entry, an_event
 from tests.fakes import FakeLogin
 from tests.stores import Store
 from tests.web.client import Client, problem_in
+from tests.web.issuer import AUDIENCE, ISSUER, Issuer
 from tests.web.test_login import DOORS
 
 ENTRY = "hybrid-erp.journal_entry.v1"
-ISSUER, AUDIENCE = "https://login.example.com/realms/firm", "hybrid-erp"
 SOURCES = {
     "ledger": Limits(frozenset({ENTRY}), frozenset({"DE01", "UK01"})),
     "erp-desk": Limits(frozenset({ENTRY}), frozenset({"DE01"})),
     "psa": Limits(frozenset({"hybrid-erp.project.v1"}), frozenset({"DE01"})),
 }
-
-
-@dataclass
-class Issuer:
-    """An identity provider: it publishes its public keys, and counts how often it is asked."""
-
-    rsa_key: rsa.RSAPrivateKey = field(default_factory=lambda: rsa.generate_private_key(65537, 2048))
-    ec_key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
-    asked: int = 0
-    away: bool = False
-
-    def publish(self, url: str) -> dict[str, Any]:
-        self.asked += 1
-        if self.away:
-            raise ValueError("away")
-        by_rsa = RSAAlgorithm.to_jwk(self.rsa_key.public_key(), as_dict=True) | {"kid": "r1", "use": "sig"}
-        by_ec = ECAlgorithm.to_jwk(self.ec_key.public_key(), as_dict=True) | {"kid": "e1"}
-        return {"keys": [by_rsa, by_ec]}
-
-    def token(self, *, key: Any = None, algorithm: str = "RS256", kid: str = "r1", drop: str = "", **changes: Any) -> str:
-        now = datetime.now(UTC)
-        claims: dict[str, Any] = {"iss": ISSUER, "aud": AUDIENCE, "sub": "service-1", "client_id": "ledger-client"}
-        claims |= {"iat": now, "nbf": now, "exp": now + timedelta(minutes=5), **changes}
-        claims.pop(drop, None)
-        return jwt.encode(claims, self.rsa_key if key is None else key, algorithm, {"kid": kid})
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +194,9 @@ WRONG_TOKENS: dict[str, Callable[[Issuer], str]] = {
     "an unknown key": lambda issuer: issuer.token(kid="r2"),
     "no key id": lambda issuer: issuer.token(kid=""),
     "somebody else's key": lambda issuer: issuer.token(key=rsa.generate_private_key(65537, 2048)),
-    "an algorithm that is not allowed": lambda issuer: issuer.token(algorithm="RS512"),
+    "an algorithm that is not its key's": lambda issuer: issuer.token(algorithm="RS512"),
+    "an algorithm that is not allowed": lambda issuer: issuer.token(algorithm="RS512", kid="r512"),
+    "a key that does not sign": lambda issuer: issuer.token(kid="enc"),
     "a key of another algorithm": lambda issuer: issuer.token(key=issuer.ec_key, algorithm="ES256", kid="r1"),
     "a changed claim": lambda issuer: ".".join(
         [issuer.token().split(".")[0], issuer.token(sub="x").split(".")[1], issuer.token().split(".")[2]]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +19,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import psycopg
 import pytest
+import yaml
 from starlette.routing import Mount, Route
 
 from hybrid_erp.adapters.store.source_keys import PostgresSourceKeys
@@ -31,8 +35,11 @@ from sandbox.store_setup import login_of
 from tests.builders import CONFIG, a_journal_entry
 from tests.stores import Store, wait_until
 from tests.web.client import problem_in
+from tests.web.issuer import AUDIENCE, ISSUER, Issuer, answering, serving
 from tests.web.test_login import DOORS
 
+SENDERS: Final = 4
+WAITING: Final = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 NEEDED: Final = ("AIRFLOW_CONN_HYBRID_ERP_INTAKE", "AIRFLOW_CONN_HYBRID_ERP_READER")
 
 
@@ -151,14 +158,17 @@ def test_the_process_loads_nothing_of_airflow() -> None:
 def test_a_replica_that_is_killed_in_mid_batch_loses_nothing_and_repeats_nothing(start: Start, store: Store, token: str) -> None:
     doomed, stays = start(), start()
     batches = [some_events(100) for _ in range(24)]
-    answered, enough = [0], threading.Event()
+    answered, cut, enough = [0], [0], threading.Event()
 
     def send(number: int) -> list[dict[str, Any]]:
         """To one replica, and when that does not answer, to the other."""
         for replica in (doomed, stays) if number % 2 else (stays, doomed):
             try:
                 response = replica.ask("POST", "/v1/events", token, json=batches[number])
+            except httpx.ConnectError:
+                continue
             except httpx.TransportError:
+                cut[0] += 1
                 continue
             assert response.status_code in {200, 202}, response.text
             answered[0] += 1
@@ -167,10 +177,15 @@ def test_a_replica_that_is_killed_in_mid_batch_loses_nothing_and_repeats_nothing
             return list(response.json()["answers"])
         raise AssertionError("nobody answered")
 
-    with ThreadPoolExecutor(4) as senders:
+    with ThreadPoolExecutor(SENDERS) as senders:
         sent = [senders.submit(send, number) for number in range(len(batches))]
         assert enough.wait(60)
-        doomed.process.send_signal(signal.SIGKILL)
+        with psycopg.connect(store.cluster.dsn(store.database)) as holding:  # every sender stops in the middle of storing its batch
+            holding.execute("LOCK TABLE outbox IN SHARE MODE")
+            wait_until(lambda: store.one(WAITING) == SENDERS)
+            doomed.process.send_signal(signal.SIGKILL)
+            doomed.process.wait()
+            wait_until(lambda: cut[0] > 0)
         answers = [answer for each in sent for answer in each.result()]
 
     assert doomed.process.wait() == -signal.SIGKILL
@@ -223,6 +238,21 @@ def refuses_connections(replica: Replica) -> bool:
     except httpx.ConnectError:
         return True
     return False
+
+
+def test_a_source_with_an_identity_provider_sends_with_its_token(start: Start, store: Store, tmp_path: Path) -> None:
+    issuer = Issuer()
+    with serving(answering(200, json.dumps(issuer.publish("")).encode())) as url:
+        folder = Path(shutil.copytree(CONFIG, tmp_path / "config"))
+        content = yaml.safe_load((folder / "sources.yaml").read_text())
+        content["sources"]["ledger"]["oauth"] = {"issuer": ISSUER, "audience": AUDIENCE, "jwks_url": url, "client_id": "ledger-client"}
+        (folder / "sources.yaml").write_text(yaml.safe_dump(content))
+        replica = start(HYBRID_ERP_CONFIG=str(folder))
+
+        assert replica.ask("POST", "/v1/events", issuer.token(), json=some_events(1)).status_code == 202
+        problem_in(replica.ask("POST", "/v1/events", issuer.token(client_id="psa-client"), json=[]), 401, "not-signed-in")
+        problem_in(replica.ask("POST", "/v1/events", issuer.token(), json=a_journal_entry(source="psa")), 403, "forbidden")
+    assert store.one("SELECT accepted_by FROM posting") == "ledger/client:ledger-client"
 
 
 def test_no_secret_is_in_what_the_process_writes(start: Start, token: str) -> None:

@@ -61,9 +61,10 @@ class MachineDoor:
 
     def __init__(self, app: ASGIApp, machines: ASGIApp, open_credentials: Callable[[], Credentials]) -> None:
         self.people, self.machines, self.open_credentials = app, machines, open_credentials
+        self.limiter: Final = anyio.CapacityLimiter(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         token = bearer_token(scope) if scope["type"] == "http" else None
-        is_machine = token and (await anyio.to_thread.run_sync(self.open_credentials)).is_machine(token)
+        is_machine = token and (await anyio.to_thread.run_sync(self.open_credentials, limiter=self.limiter)).is_machine(token)
         await (self.machines if is_machine else self.people)(scope, receive, send)
