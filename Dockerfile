@@ -1,5 +1,6 @@
 # An Airflow image with Hybrid ERP in it. It holds no secret: Airflow's keys and every Connection come from the deployment.
 #   docker build --tag hybrid-erp:0.1.0 .
+# The canonical API as a process of its own, from the same image: python -m hybrid_erp.wiring.cli api --host 0.0.0.0 (docs/callers.md)
 FROM apache/airflow:3.3.2-python3.11
 
 # Exactly the locked packages, each checked against its hash. The lock names Airflow itself, so that no package can move it.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from fastapi import HTTPException
@@ -26,6 +25,7 @@ from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.errors import ClaimLostError, ErpUnavailableError, RefusedEventError
 from hybrid_erp.model.posting import Posting
 from hybrid_erp.ports import DueQueue, Held, KeepDraft, Stored
+from hybrid_erp.web.callers import Caller
 
 
 @dataclass
@@ -193,21 +193,15 @@ class FakeLogin:
     signed_in: bool = True
     may_read: bool = True
     may_send: bool = True
+    caller: Caller = field(default_factory=lambda: Caller("billing-system"))
 
-    @property
-    def reader(self) -> Callable[..., Any]:
-        def reader() -> None:
-            self._require(self.may_read)
+    def reader(self) -> Caller:
+        self._require(self.may_read)
+        return self.caller
 
-        return reader
-
-    @property
-    def sender(self) -> Callable[..., Any]:
-        def sender() -> str:
-            self._require(self.may_send)
-            return "billing-system"
-
-        return sender
+    def sender(self) -> Caller:
+        self._require(self.may_send)
+        return self.caller
 
     def _require(self, right: bool) -> None:
         if not self.signed_in:

@@ -160,6 +160,11 @@ class Store:
         """What a worker does when the ERP has shown it."""
         self.settlements().settle(claim, SettledPosted(native_id, native_id, None, None))
 
+    def wait_until_told(self) -> None:
+        """Until no transaction is open before the last outcome: autovacuum has some, too."""
+        told = "SELECT coalesce(max(xid), 0) < pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM outcome"
+        wait_until(lambda: bool(self.one(told)))
+
     def expire(self, claim: Claim) -> None:
         """End a claim's lease, as time would."""
         self.sql("UPDATE outbox SET due_at = clock_timestamp() WHERE posting_id = %s", claim.posting_id)

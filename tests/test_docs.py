@@ -18,7 +18,6 @@ from hybrid_erp.model.errors import HybridErpError, RefusedEventError
 from hybrid_erp.model.mapping import Mapping
 from hybrid_erp.model.posting_rules import PostingRules
 from hybrid_erp.settings import ErpSettings, RegionSettings, load_settings
-from hybrid_erp.web import api, problems
 from hybrid_erp.web.problems import status_of
 from hybrid_erp.wiring import cli
 from tests.builders import CONFIG, the_settings
@@ -37,6 +36,7 @@ ROOTS = ("dags", "plugins", "include", "config", "sandbox", "tests", "benchmarks
 PACKAGE = CHECKOUT / "include" / "hybrid_erp"
 DAG_ID = re.compile(r'dag_id="([a-z_]+)"')
 NO_DAGS = {"deliver_company"}
+WEB = ("api.py", "cutovers.py", "documents.py", "outcomes.py", "reconciliations.py")
 
 
 def named(page: Path) -> str:
@@ -89,7 +89,9 @@ def test_every_dag_that_a_page_names_is_there(page: Path) -> None:
     fixed = {name for file in (CHECKOUT / "dags").glob("*.py") for name in DAG_ID.findall(text_of(file))}
     generated = {f"deliver_{erp}" for erp in load_settings(CONFIG).erps}
     generated |= {f"reconcile_{region}" for region in load_settings(CONFIG).moving}
-    wanted = {name for name in quoted(page) if re.fullmatch(r"(deliver|replay|watch|load|reconcile|cutover|rollback|shadow)_[\w-]+", name)}
+    wanted = {
+        name for name in quoted(page) if re.fullmatch(r"(deliver|replay|watch|load|reconcile|cutover|rollback|shadow|send)_[\w-]+", name)
+    }
 
     assert wanted - NO_DAGS <= fixed | generated
 
@@ -115,15 +117,16 @@ def test_the_api_page_tells_each_refusal_as_it_is(error: type[RefusedEventError]
 
 
 def test_the_api_page_names_each_code_of_the_web_layer_and_no_other() -> None:
-    source = Path(api.__file__).read_text(encoding="utf-8") + Path(problems.__file__).read_text(encoding="utf-8")
-    own = set(re.findall(r'problem_response\(\s*"([a-z-]+)"', source)) | set(re.findall(r'\("([a-z-]+)", "[A-Z]', source))
+    own_modules = ("api.py", "bounds.py", "documents.py", "outcomes.py", "problems.py")
+    source = "".join((PACKAGE / "web" / name).read_text(encoding="utf-8") for name in own_modules)
+    own = set(re.findall(r'problem_(?:response|content)\(\s*"([a-z-]+)"', source)) | set(re.findall(r'\("([a-z-]+)", "[A-Z]', source))
     told = set(re.findall(r"^\| (?:\d{3}|other) \| `([a-z-]+)`", API, re.MULTILINE))
 
     assert told == own | {error.code for error in refusals()}
 
 
 def test_the_api_page_names_every_route_and_no_other() -> None:
-    source = "".join((PACKAGE / "web" / name).read_text(encoding="utf-8") for name in ("api.py", "cutovers.py", "reconciliations.py"))
+    source = "".join((PACKAGE / "web" / name).read_text(encoding="utf-8") for name in WEB)
     served = {f"{verb.upper()} {path.replace(':path', '')}" for verb, path in re.findall(r'@api\.(get|post)\("([^"]+)"', source)}
 
     assert set(re.findall(r"^\| `((?:GET|POST) /[^`]*)`", API, re.MULTILINE)) == served

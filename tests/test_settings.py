@@ -11,6 +11,7 @@ import pytest
 
 from hybrid_erp.model.errors import ConfigurationError
 from hybrid_erp.settings import Problem, Settings, load_settings
+from sandbox.firm.happening import SOURCES
 from tests.builders import CONFIG
 
 ALL_REGIONS = {"amer", "apac", "emea"}
@@ -305,3 +306,94 @@ def test_a_link_of_another_kind_is_refused(folder: Path, link: str) -> None:
     rewrite(folder / ERPS, "tryton-emea:\n", f'tryton-emea:\n    document_link: "{link}"\n')
 
     assert "tryton-emea" not in load_settings(folder).erps
+
+
+SOURCES_FILE = Path("sources.yaml")
+BAD_SOURCES: dict[str, tuple[str, str, str, str]] = {
+    "an unknown field": ("description: Customers", "description: Customers\n    colour: red", "sources.crm.colour", "not permitted"),
+    "a document type that is none": ("[customer]", "[telegram]", "sources.crm.document_types.0", "customer"),
+    "no document types": ("[customer]", "[]", "sources.crm.document_types", "at least 1"),
+    "a region that is none": ("regions: [emea, amer, apac]", "regions: [mars]", "sources.crm", "mars is no region"),
+    "a legal entity that is none": ("regions: [emea, amer, apac]", "legal_entities: [XX99]", "sources.crm", "XX99 is no legal entity"),
+    "nobody to speak for": ("regions: [emea, amer, apac]", "regions: []", "sources.crm", "whom it speaks for"),
+    "keys over a line that anybody reads": (
+        "description: Customers",
+        "description: Customers\n    oauth: {issuer: 'https://i', audience: a, client_id: c, jwks_url: 'http://i.example.com/keys'}",
+        "sources.crm.oauth.jwks_url",
+        "pattern",
+    ),
+    "any client of an issuer": (
+        "description: Customers",
+        "description: Customers\n    oauth: {issuer: 'https://i', audience: a, jwks_url: 'https://i/keys'}",
+        "sources.crm.oauth",
+        "subject or client_id",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BAD_SOURCES)
+def test_a_wrong_source_disables_itself_alone(folder: Path, what: str) -> None:
+    old, new, field, reason = BAD_SOURCES[what]
+    rewrite(folder / SOURCES_FILE, old, new)
+
+    settings = load_settings(folder)
+
+    problem = the_problem(settings)
+    assert (problem.file, problem.field, problem.disables) == ("config/sources.yaml", field, "source crm")
+    assert reason in problem.reason
+    assert "crm" not in settings.sources
+    assert {"psa", "billing"} <= set(settings.sources)
+    assert set(settings.regions) == ALL_REGIONS
+
+
+@pytest.mark.parametrize("name", ["hybrid-erp/load", '"two words"', '""', "münchen"])
+def test_a_source_is_what_an_event_can_bear_and_never_the_products_own(folder: Path, name: str) -> None:
+    rewrite(folder / SOURCES_FILE, "  crm:", f"  {name}:")
+
+    assert "visible ASCII" in the_problem(load_settings(folder)).reason
+
+
+def test_two_sources_are_never_one_client(folder: Path) -> None:
+    client = "oauth: {issuer: 'https://i', audience: a, client_id: c, jwks_url: 'https://i/keys'}"
+    for source in ("description: Customers", "description: Contracts and rate cards"):
+        rewrite(folder / SOURCES_FILE, source, f"{source}\n    {client}")
+
+    problem = the_problem(load_settings(folder))
+
+    assert problem.disables == "source clm"
+    assert "crm" in problem.reason
+
+
+@pytest.mark.parametrize("content", ["", "sources: []", "[", "other: {}", "sources: {}\nother: {}"])
+def test_a_wrong_file_of_sources_disables_every_source_and_no_region(folder: Path, content: str) -> None:
+    (folder / SOURCES_FILE).write_text(content)
+
+    settings = load_settings(folder)
+
+    assert the_problem(settings).disables == "every source"
+    assert settings.sources == {}
+    assert set(settings.regions) == ALL_REGIONS
+
+
+def test_without_a_file_of_sources_nothing_is_wrong(folder: Path) -> None:
+    (folder / SOURCES_FILE).unlink()
+
+    settings = load_settings(folder)
+
+    assert (settings.problems, settings.sources) == ((), {})
+
+
+def test_a_source_outlives_a_region_that_is_wrong(folder: Path) -> None:
+    rewrite(folder / EMEA, "region: emea", "region: emea\ncolour: red")
+
+    settings = load_settings(folder)
+
+    assert "crm" in settings.sources
+    assert settings.spoken_for("crm") == {"US01", "CA01", "AU01", "SG01"}
+
+
+def test_every_source_of_the_firm_is_configured_with_what_it_sends() -> None:
+    sources = load_settings(CONFIG).sources
+
+    for document_type, source in SOURCES.items():
+        assert document_type in sources[source].document_types

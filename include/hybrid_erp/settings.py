@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from urllib.parse import quote
 
 import yaml
@@ -26,6 +27,7 @@ from hybrid_erp.model.posting_rules import PostingRules
 from hybrid_erp.model.region_plan import RegionPlan
 
 M = TypeVar("M", bound=BaseModel)
+_SOURCE: Final = re.compile(r"(?!hybrid-erp/)[\x21-\x7e]{1,200}")
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
 
@@ -167,6 +169,43 @@ class Chart(_Settings):
     dimensions: tuple[str, ...]
 
 
+class OAuthSettings(_Settings):
+    """Tokens of an identity provider that one source signs in with (OAuth 2 client credentials)."""
+
+    issuer: Annotated[str, Field(pattern=r"^https?://\S+$")] = Field(description="`iss` of its tokens, to the letter.")
+    audience: Annotated[str, Field(min_length=1, max_length=200)] = Field(description="`aud`: this API, and nothing else.")
+    jwks_url: Annotated[str, Field(pattern=r"^(https://\S+|http://(127\.0\.0\.1|localhost)(:\d+)?/\S*)$")] = Field(
+        description="Its public keys; over TLS, or on this machine."
+    )
+    subject: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(default=None, description="`sub` of the source's tokens.")
+    client_id: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(default=None, description="`client_id`, or `azp`.")
+
+    @model_validator(mode="after")
+    def says_which_client(self) -> Self:
+        """Whoever else the issuer knows is not this source."""
+        if self.subject is None and self.client_id is None:
+            raise ValueError("subject or client_id must say which of the issuer's clients this source is")
+        return self
+
+
+class SourceSettings(_Settings):
+    """One upstream system: what its credentials may send, and for whom."""
+
+    description: Annotated[str, Field(min_length=3, max_length=200)]
+    document_types: Annotated[frozenset[DocumentType], Field(min_length=1)]
+    regions: frozenset[Identifier] = Field(default=frozenset(), description="It speaks for every legal entity of these.")
+    legal_entities: frozenset[LegalEntity] = Field(default=frozenset(), description="And for these.")
+    oauth: OAuthSettings | None = None
+    webhook_connection: Identifier | None = Field(default=None, description="Airflow Connection that its outcomes are sent to.")
+
+    @model_validator(mode="after")
+    def speaks_for_somebody(self) -> Self:
+        """It names regions or legal entities."""
+        if not self.regions and not self.legal_entities:
+            raise ValueError("regions or legal_entities must say whom it speaks for")
+        return self
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something wrong in the configuration, and what it disables."""
@@ -196,6 +235,7 @@ class Settings:
     disabled_legal_entities: frozenset[str] = field(default=frozenset())
     moving: frozenset[str] = field(default=frozenset())
     """The regions whose file has a plan, in order or not."""
+    sources: dict[str, SourceSettings] = field(default_factory=dict)
 
     @cached_property
     def region_of(self) -> dict[str, str]:
@@ -224,6 +264,11 @@ class Settings:
     def legal_entity(self, code: str) -> LegalEntitySettings:
         """One legal entity's settings."""
         return self.regions[self.region_of[code]].legal_entities[code]
+
+    def spoken_for(self, source: str) -> frozenset[str]:
+        """The legal entities that a source speaks for."""
+        named = self.sources[source]
+        return named.legal_entities | {code for code, region in self.region_of.items() if region in named.regions}
 
     def plan(self, region: str) -> RegionPlan:
         """How a region moves.
@@ -300,7 +345,8 @@ def load_settings(folder: Path, *, today: date | None = None) -> Settings:
     regions, disabled = _regions(reader, erps)
     regions, moving = _plans(reader, regions, chart, today or datetime.now(UTC).date())
     in_order = {name: erp for name, erp in erps.items() if name in mappings}
-    return Settings(folder, chart, rules, in_order, regions, mappings, tuple(reader.problems), disabled, moving)
+    sources = _sources(reader, {code for region in regions.values() for code in region.legal_entities} | disabled)
+    return Settings(folder, chart, rules, in_order, regions, mappings, tuple(reader.problems), disabled, moving, sources)
 
 
 def _erps(reader: _Reader) -> dict[str, ErpSettings]:
@@ -317,6 +363,53 @@ def _erps(reader: _Reader) -> dict[str, ErpSettings]:
         if erp := reader.model(ErpSettings, entry, file, f"ERP {name}", f"erps.{name}"):
             found[str(name)] = erp
     return found
+
+
+def _sources(reader: _Reader, legal_entities: Container[str]) -> dict[str, SourceSettings]:
+    """The upstream systems. Without the file, people signed in to Airflow alone can send."""
+    file = reader.folder / "sources.yaml"
+    if not file.exists() or (content := reader.content(file, "every source")) is None:
+        return {}
+    entries = content.get("sources") if isinstance(content, dict) else None
+    if not isinstance(entries, dict) or len(content) > 1:
+        reader.problems.append(Problem(reader.name_of(file), "sources", "a mapping of sources alone is expected.", "every source"))
+        return {}
+    found: dict[str, SourceSettings] = {}
+    for name, entry in entries.items():
+        disables, path = f"source {name}", f"sources.{name}"
+        source = reader.model(SourceSettings, entry, file, disables, path)
+        if source is None:
+            continue
+        if wrong := _wrong_source(str(name), source, reader, legal_entities) or _taken_client(source, found):
+            reader.problems.append(Problem(reader.name_of(file), path, wrong, disables))
+        else:
+            found[str(name)] = source
+    return found
+
+
+def _wrong_source(name: str, source: SourceSettings, reader: _Reader, legal_entities: Container[str]) -> str | None:
+    if not _SOURCE.fullmatch(name):
+        return "a source is up to 200 visible ASCII letters, and none of the product's own (hybrid-erp/)."
+    if unknown := sorted(each for each in source.regions if not (reader.folder / "regions" / f"{each}.yaml").exists()):
+        return f"{unknown[0]} is no region."
+    if nobody := sorted(code for code in source.legal_entities if code not in legal_entities):
+        return f"{nobody[0]} is no legal entity of the firm."
+    return None
+
+
+def _taken_client(source: SourceSettings, others: dict[str, SourceSettings]) -> str | None:
+    """A token that fits two sources would speak for both."""
+    for name, other in others.items():
+        if source.oauth and other.oauth and _can_be_one(source.oauth, other.oauth):
+            return f"its client is that of the source {name}."
+    return None
+
+
+def _can_be_one(one: OAuthSettings, other: OAuthSettings) -> bool:
+    if (one.issuer, one.audience) != (other.issuer, other.audience):
+        return False
+    pairs = ((one.subject, other.subject), (one.client_id, other.client_id))
+    return not any(mine and theirs and mine != theirs for mine, theirs in pairs)
 
 
 def _mappings(reader: _Reader, erps: dict[str, ErpSettings], chart: Chart) -> dict[str, Mapping]:

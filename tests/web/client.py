@@ -8,20 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 
 @dataclass(frozen=True)
 class Client:
     """Each call is a request of its own. A fault of the application is an answer 500, as a server would give it."""
 
-    api: FastAPI
+    api: ASGIApp
+    token: str | None = None
 
     def call(self, method: str, path: str, content: bytes | None = None) -> httpx.Response:
         async def called() -> httpx.Response:
+            headers = {b"Authorization": f"Bearer {self.token}".encode("latin-1")} if self.token else None
             transport = httpx.ASGITransport(self.api, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
-                return await client.request(method, path, content=content)
+                return await client.request(method, path, content=content, headers=headers)
 
         return asyncio.run(called())
 

@@ -8,13 +8,17 @@ import pytest
 from fastapi import FastAPI
 
 from hybrid_erp.adapters.store.board import PostgresBoard
+from hybrid_erp.adapters.store.callers import PostgresCallers
+from hybrid_erp.adapters.store.documents import PostgresDocuments
+from hybrid_erp.adapters.store.outcomes import PostgresOutcomes
 from hybrid_erp.adapters.store.reads import PostgresReader
 from hybrid_erp.adapters.store.reconciliations_reading import PostgresReconciliationReading
 from hybrid_erp.adapters.store.waking import Waker
+from hybrid_erp.operations.read_through import ReadThrough
 from hybrid_erp.web.api import Facade, build_api
 from sandbox.postgres import Cluster
-from tests.fakes import FakeLogin
-from tests.stores import Store, fresh_store, running_cluster
+from tests.fakes import FakeErp, FakeLogin
+from tests.stores import CLOUD, LEGACY, SETTINGS, Store, fresh_store, running_cluster
 from tests.web.client import Client
 
 
@@ -47,12 +51,25 @@ def a_link(erp: str, legal_entity: str, native_id: str) -> str | None:
 
 
 @pytest.fixture
-def api(store: Store, login: FakeLogin) -> FastAPI:
+def erps() -> dict[str, FakeErp]:
+    return {LEGACY: FakeErp(), CLOUD: FakeErp()}
+
+
+@pytest.fixture
+def facade(store: Store, erps: dict[str, FakeErp]) -> Facade:
     pool = store.pool("reader")
     problems = [{"file": "config/regions/mars.yaml", "field": "region", "reason": "unknown", "remedy": "correct it"}]
     results, board = PostgresReconciliationReading(pool), PostgresBoard(pool)
+    note_refused = PostgresCallers(store.pool("intake")).refused
     names = {"1000": "Cash at bank"}
-    facade = Facade(store.intake(), PostgresReader(pool), Waker(pool), results, board, problems, a_link, names)
+    regions = SETTINGS.region_of
+    through = ReadThrough(PostgresDocuments(pool), lambda erp, legal_entity: erps[erp], tuple(regions), limit_seconds=0.3)
+    reads = (PostgresReader(pool), Waker(pool), results, board, PostgresOutcomes(pool))
+    return Facade(store.intake(), *reads, note_refused, problems, a_link, names, regions, through)
+
+
+@pytest.fixture
+def api(facade: Facade, login: FakeLogin) -> FastAPI:
     return build_api(lambda: facade, login)
 
 

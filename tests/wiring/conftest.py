@@ -27,7 +27,7 @@ def store_cluster() -> Iterator[Cluster]:
 def store(store_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """A store that the product's own Connections lead to."""
     with fresh_store(store_cluster) as fresh:
-        for duty in ("delivery", "reader", "cutover"):
+        for duty in ("intake", "delivery", "reader", "cutover"):
             url = f"postgres://hybrid_erp_{duty}_login@{HOST}:{fresh.cluster.port}/{fresh.database}"
             monkeypatch.setenv(f"AIRFLOW_CONN_HYBRID_ERP_{duty.upper()}", url)
         yield fresh

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeVar
@@ -55,6 +55,14 @@ class IntakeAnswer:
     """Of an accepted posting: whose deliveries have something to do."""
 
 
+#: Source, event type, legal entities.
+Require = Callable[[str, str, Sequence[str]], None]
+
+
+def anything(source: str, event_type: str, legal_entities: Sequence[str]) -> None:
+    """Of a sender that is not limited."""
+
+
 @dataclass(frozen=True, slots=True)
 class Intake:
     """Takes events in. `accept` returns after they are durably stored."""
@@ -62,15 +70,18 @@ class Intake:
     firm: Firm
     store: IntakeStore
 
-    def accept(self, events: Sequence[Any], *, accepted_by: str) -> list[IntakeAnswer]:
-        """Answer each event by itself, in order: bad ones do not keep good ones out."""
+    def accept(self, events: Sequence[Any], *, accepted_by: str, require: Require = anything) -> list[IntakeAnswer]:
+        """Answer each event by itself, in order: bad ones do not keep good ones out.
+
+        `require` raises RefusedEventError for what may not be sent: before the data is looked at, and again with its legal entities.
+        """
         answers: list[IntakeAnswer | None] = [None] * len(events)
         acceptable: list[tuple[int, Posting]] = []
 
         def checked() -> Iterator[Posting]:
             for place, event in enumerate(events):
                 try:
-                    posting = self.posting_of(event)
+                    posting = posting_of(self.firm, event, require)
                     if posting.source.startswith(OWN_SOURCES):
                         raise MalformedEventError(f"Sources that begin with {OWN_SOURCES} are the product's own.", field="source")
                 except RefusedEventError as refusal:
@@ -89,7 +100,7 @@ class Intake:
         return posting_of(self.firm, event)
 
 
-def posting_of(firm: Firm, event: Any) -> Posting:
+def posting_of(firm: Firm, event: Any, require: Require = anything) -> Posting:
     """Check one event completely.
 
     Raises:
@@ -100,7 +111,9 @@ def posting_of(firm: Firm, event: Any) -> Posting:
     document_class = DOCUMENTS_BY_TYPE.get(envelope.type)
     if document_class is None:
         raise UnknownTypeError(f"{envelope.type!r} is no document that is served.", field="type")
+    require(envelope.source, envelope.type, ())
     document = _validated(document_class, envelope.data, "data.")
+    require(envelope.source, envelope.type, document.legal_entities)
     _check_firm(firm, document)
     return Posting(
         posting_id=posting_id_of(envelope.source, envelope.id),

@@ -124,6 +124,20 @@ class ForeignSourceError(RefusedEventError):
     remedy = "Have the owning source send it; each canonical document has one owning source."
 
 
+class ForbiddenEventError(RefusedEventError):
+    """The credential may not send this: it is bound to one source, its document types and its legal entities."""
+
+    code = "forbidden"
+    remedy = "Send it with the credential of its source, or have the platform team extend the source in config/sources.yaml."
+
+
+class SourceKeyError(HybridErpError):
+    """A source's key cannot be issued, rotated or revoked as asked."""
+
+    code = "source-key-refused"
+    remedy = "Look at `hybrid-erp source-key list`; nothing was changed."
+
+
 class DisabledRegionError(RefusedEventError):
     """The region's configuration is wrong, so that nothing of it can be taken."""
 
@@ -291,3 +305,46 @@ class NoEvidenceError(HybridErpError):
 
     code = "no-evidence"
     remedy = "Take the cutover's id from its run in Airflow or from the region's board."
+
+
+class CursorRefusedError(HybridErpError):
+    """The cursor is none that this store gave for this feed."""
+
+    code = "cursor-refused"
+    remedy = "Begin again with `since`, before what you had last: the same outcome has the same id as ever."
+
+
+class WebhookError(HybridErpError):
+    """The Airflow Connection of a webhook names no address or no secret that may be used. Nothing was sent."""
+
+    code = "webhook-wrong"
+    remedy = "Correct the Connection as docs/outcomes.md says; outcomes wait meanwhile."
+
+
+class DocumentAmbiguousError(HybridErpError):
+    """Several legal entities have a document of this type and number."""
+
+    code = "document-ambiguous"
+    remedy = "Name the one that you mean: ?legal_entity=."
+
+
+class DocumentWaitingError(HybridErpError):
+    """The document was accepted, and no ERP holds it yet."""
+
+    code = "document-waiting"
+    remedy = "Ask GET /v1/postings/{posting_id} what it waits for; the outcome is told when there is one."
+
+    def __init__(self, message: str, place: Any = None) -> None:
+        super().__init__(message)
+        self.place = place
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep the place when the error crosses a process boundary."""
+        return (type(self), (self.message, self.place))
+
+
+class ErpSilentError(HybridErpError):
+    """The ERP did not answer in time; it may be slow, or down."""
+
+    code = "erp-silent"
+    remedy = "Ask again later. GET /v1/postings/{posting_id} says what the ERP had booked when it was posted."

@@ -4,6 +4,7 @@ The login guards the application, not each route: a route that is added is locke
 """
 
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Protocol, TypeVar
@@ -21,7 +22,11 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from hybrid_erp import __version__
 from hybrid_erp.flow.intake import Intake, IntakeAnswer, Verdict
 from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE
+from hybrid_erp.model.errors import ForbiddenEventError
+from hybrid_erp.web.callers import Caller
 from hybrid_erp.web.cutovers import BoardReads, add_cutovers
+from hybrid_erp.web.documents import DocumentReads, add_documents
+from hybrid_erp.web.outcomes import OutcomeReads, add_outcomes
 from hybrid_erp.web.problems import http_problem, invalid_request, problem_of, problem_response, status_of
 from hybrid_erp.web.reconciliations import ReconciliationReads, add_reconciliations
 from hybrid_erp.web.report import DocumentLink, no_link
@@ -29,6 +34,10 @@ from hybrid_erp.web.schemas import schema_of
 
 MAX_BATCH: Final = 1000
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
+#: A sender that trickles holds a place that others need.
+BODY_SECONDS_MAX: Final = 60
+#: Different reasons that one audit row tells.
+REASONS_NOTED: Final = 20
 #: Threads for our own blocking work, apart from the pool that Airflow's routes and heartbeats share.
 THREADS: Final = 8
 #: Visible ASCII, as the envelope allows it.
@@ -39,15 +48,15 @@ Run = Callable[[Callable[["Facade"], Any]], Awaitable[Any]]
 
 
 class Login(Protocol):
-    """Who may do what. Each is a FastAPI dependency that answers 401 or 403 by raising."""
+    """Who may do what. Each is a FastAPI dependency that returns a `Caller`, or answers 401 or 403 by raising."""
 
     @property
     def reader(self) -> Callable[..., Any]:
-        """May read."""
+        """May read. The same object each time, so that a request is looked at once."""
 
     @property
     def sender(self) -> Callable[..., Any]:
-        """May send events; returns the name that the audit trail carries."""
+        """May send events."""
 
 
 class Reads(Protocol):
@@ -56,8 +65,8 @@ class Reads(Protocol):
     def posting(self, posting_id: UUID) -> Mapping[str, Any] | None:
         """A posting, where it is, and its deliveries."""
 
-    def trace(self, correlation_id: str) -> Sequence[Mapping[str, Any]]:
-        """Every step of everything with a correlation id."""
+    def trace(self, correlation_id: str, source: str | None = None) -> Sequence[Mapping[str, Any]]:
+        """Every step of everything with a correlation id, or of what one source sent."""
 
     def ownership(self) -> Mapping[str, Any]:
         """Who owns what, and the pins."""
@@ -85,12 +94,19 @@ class Facade:
     waker: Wakes
     reconciliations: ReconciliationReads
     board: BoardReads
+    outcomes: OutcomeReads
+    note_refused: Callable[[str, Mapping[str, Any]], None]
+    """Puts into the audit trail what a caller tried and may not."""
     problems: Sequence[Mapping[str, str]] = ()
     """What is wrong in the configuration."""
     document_link: DocumentLink = no_link
     """Where people find a document in an ERP."""
     account_names: Mapping[str, str] = field(default_factory=dict)
     """Of canonical accounts."""
+    region_of: Mapping[str, str] = field(default_factory=dict)
+    """Of legal entities."""
+    documents: DocumentReads | None = None
+    """What ERPs can be asked; None: this process has no way to them."""
 
 
 def build_api(open_facade: Callable[[], Facade], login: Login) -> FastAPI:
@@ -115,16 +131,18 @@ def build_api(open_facade: Callable[[], Facade], login: Login) -> FastAPI:
         return await anyio.to_thread.run_sync(lambda: work(open_facade()), limiter=limiter)
 
     _add_intake(api, run, login)
-    _add_queries(api, run)
+    _add_queries(api, run, login)
     add_reconciliations(api, run)
     add_cutovers(api, run)
+    add_outcomes(api, run, login.reader)
+    add_documents(api, open_facade, login.reader)
     _add_descriptions(api, run)
     return api
 
 
 def _add_intake(api: FastAPI, run: Run, login: Login) -> None:
     @api.post("/v1/events", status_code=202)
-    async def take_events(request: Request, sender: Annotated[str, Depends(login.sender)]) -> Response:
+    async def take_events(request: Request, sender: Annotated[Caller, Depends(login.sender)]) -> Response:
         """Take one CloudEvent, or a batch of up to 1,000 as a JSON array. Answered after the events are durably stored."""
         body = await _body(request)
         if isinstance(body, Response):
@@ -144,19 +162,21 @@ def _add_intake(api: FastAPI, run: Run, login: Login) -> None:
         return _single(answers[0])
 
 
-def _add_queries(api: FastAPI, run: Run) -> None:
+def _add_queries(api: FastAPI, run: Run, login: Login) -> None:
     @api.get("/v1/postings/{posting_id}")
-    async def posting(posting_id: UUID) -> Any:
+    async def posting(posting_id: UUID, caller: Annotated[Caller, Depends(login.reader)]) -> Any:
         """Where a posting is now, and its receipt from each ERP."""
         found = await run(lambda facade: facade.reader.posting(posting_id))
-        if found is None:
+        if found is None or not caller.may_see(found["source"]):
             raise HTTPException(404, f"There is no posting {posting_id}.")
         return JSONResponse(jsonable_encoder(found))
 
     @api.get("/v1/trace/{correlation_id:path}")
-    async def trace(correlation_id: Annotated[str, Path(pattern=CORRELATION_ID, max_length=500)]) -> Any:
+    async def trace(
+        correlation_id: Annotated[str, Path(pattern=CORRELATION_ID, max_length=500)], caller: Annotated[Caller, Depends(login.reader)]
+    ) -> Any:
         """Every step of everything with this correlation id, across all systems."""
-        steps = await run(lambda facade: facade.reader.trace(correlation_id))
+        steps = await run(lambda facade: facade.reader.trace(correlation_id, caller.source))
         if not steps:
             raise HTTPException(404, f"Nothing carries the correlation id {correlation_id}.")
         return JSONResponse(jsonable_encoder({"correlation_id": correlation_id, "steps": steps}))
@@ -212,17 +232,25 @@ def _no_constant(name: str) -> Any:
 
 async def _body(request: Request) -> bytes | Response:
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MAX_BODY_BYTES:
-            reason = f"The body is larger than {MAX_BODY_BYTES // 1024 // 1024} MB."
-            return problem_response("body-too-large", 413, reason, "Send smaller batches.", Connection="close")
-        parts.append(part)
+    try:
+        with anyio.fail_after(BODY_SECONDS_MAX):
+            async for part in request.stream():
+                size += len(part)
+                if size > MAX_BODY_BYTES:
+                    reason = f"The body is larger than {MAX_BODY_BYTES // 1024 // 1024} MB."
+                    return problem_response("body-too-large", 413, reason, "Send smaller batches.", Connection="close")
+                parts.append(part)
+    except TimeoutError:
+        reason = f"The body did not come whole within {BODY_SECONDS_MAX} s."
+        return problem_response("body-too-slow", 408, reason, "Send it again, or smaller batches; nothing was taken.", Connection="close")
     return b"".join(parts)
 
 
-def _take(facade: Facade, events: Sequence[Any], sender: str) -> list[IntakeAnswer]:
-    answers = facade.intake.accept(events, accepted_by=sender)
+def _take(facade: Facade, events: Sequence[Any], sender: Caller) -> list[IntakeAnswer]:
+    answers = facade.intake.accept(events, accepted_by=sender.name, require=sender.require)
+    if forbidden := [answer.refusal for answer in answers if isinstance(answer.refusal, ForbiddenEventError)]:
+        reasons = Counter(refusal.message for refusal in forbidden).most_common(REASONS_NOTED)
+        facade.note_refused(sender.name, {"source": sender.source, "events": len(forbidden), "reasons": dict(reasons)})
     if regions := sorted({region for answer in answers for region in answer.regions}):
         facade.waker.wake(facade.reader.owners_of(regions))
     return answers

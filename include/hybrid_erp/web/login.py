@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final, Literal
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import Depends
 
+from hybrid_erp.web.callers import Caller
+
 
 class AirflowLogin:
     """Who may see runs may read; who may start runs may send events."""
 
-    reader: Callable[..., Any] = staticmethod(requires_access_dag(method="GET", access_entity=DagAccessEntity.RUN))
+    def __init__(self) -> None:
+        self.reader: Final = _who_may("GET")
+        self.sender: Final = _who_may("POST")
 
-    @property
-    def sender(self) -> Callable[..., Any]:
-        """The name of a user who may start runs."""
-        may_start_runs = requires_access_dag(method="POST", access_entity=DagAccessEntity.RUN)
 
-        def sender(user: GetUserDep, _: None = Depends(may_start_runs)) -> str:
-            return str(user.get_name())
+def _who_may(method: Literal["GET", "POST"]) -> Callable[..., Any]:
+    has_the_right = requires_access_dag(method=method, access_entity=DagAccessEntity.RUN)
 
-        return sender
+    def caller(user: GetUserDep, _: None = Depends(has_the_right)) -> Caller:
+        return Caller(str(user.get_name()))
+
+    return caller

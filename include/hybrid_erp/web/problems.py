@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from hybrid_erp.model.errors import (
     DocumentConflictError,
+    ForbiddenEventError,
     ForeignSourceError,
     HybridErpError,
     KeyReusedError,
@@ -23,7 +24,9 @@ _CONFLICTS: Final = (KeyReusedError, DocumentConflictError, StaleVersionError, F
 
 
 def status_of(refusal: RefusedEventError) -> int:
-    """409 where the store holds something else under the same name, else 422."""
+    """403 where the credential may not send it, 409 where the store holds something else under the same name, else 422."""
+    if isinstance(refusal, ForbiddenEventError):
+        return 403
     return 409 if isinstance(refusal, _CONFLICTS) else 422
 
 
@@ -34,9 +37,9 @@ def problem_of(error: HybridErpError, status: int) -> dict[str, Any]:
     return head | {"code": error.code, "remedy": error.remedy} | details
 
 
-def problem_response(code: str, status: int, detail: str, remedy: str, **headers: str) -> JSONResponse:
-    """The answer to a request that never became an event."""
-    content = {
+def problem_content(code: str, status: int, detail: str, remedy: str) -> dict[str, Any]:
+    """The problem details of a request that never became an event."""
+    return {
         "type": f"urn:hybrid-erp:problem:{code}",
         "title": detail,
         "status": status,
@@ -44,16 +47,21 @@ def problem_response(code: str, status: int, detail: str, remedy: str, **headers
         "code": code,
         "remedy": remedy,
     }
-    return JSONResponse(content, status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def problem_response(code: str, status: int, detail: str, remedy: str, **headers: str) -> JSONResponse:
+    """The answer to a request that never became an event."""
+    return JSONResponse(problem_content(code, status, detail, remedy), status, headers=headers, media_type=MEDIA_TYPE)
 
 
 async def http_problem(request: Request, error: Exception) -> JSONResponse:
     """What the framework refuses by itself: login, rights, unknown routes."""
     assert isinstance(error, HTTPException)
     code, remedy = {
-        401: ("not-signed-in", "Sign in to Airflow, or send its token as a bearer token."),
+        401: ("not-signed-in", "Send a bearer token: Airflow's of a person, or the credential of a source."),
         403: ("forbidden", "Ask the platform team for the right; nothing was done."),
         404: ("not-found", "Check the address."),
+        503: ("issuer-unavailable", "Send it again: the identity provider's keys could not be read, so nothing was done."),
         405: ("method-not-allowed", "Check the method."),
     }.get(error.status_code, ("http-error", "Check the request."))
     response = problem_response(code, error.status_code, str(error.detail), remedy)

@@ -28,7 +28,9 @@ from hybrid_erp.operations.adopt import CrosswalkWriter, adopt_master_data
 from hybrid_erp.operations.establish import establish_ownership
 from hybrid_erp.settings import Settings, load_settings
 from hybrid_erp.web.report import TABLES, as_csv, as_html, as_json, no_link
+from hybrid_erp.wiring.cli_callers import add_callers
 from hybrid_erp.wiring.cli_evidence import add_evidence
+from hybrid_erp.wiring.cli_webhooks import add_webhooks
 from hybrid_erp.wiring.cutover_cli import add_commands
 from hybrid_erp.wiring.pools import airflow_is_here, pools, pools_of_airflow, problems_of
 from hybrid_erp.wiring.restore_cli import add_store
@@ -88,12 +90,14 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--table", choices=TABLES, default="differences", help="of csv: which table")
     add_commands(command)
     add_store(command)
+    add_callers(command, _store, Path(os.environ.get("HYBRID_ERP_CONFIG", "config")))
     command("audit-seal", _seal, "Seal the audit trail now, under the delivery role.")
     command("audit-export", _export, "Write the audit trail and its seals as JSON lines to standard output, under the reader role.")
     verify = command("audit-verify", _verify, "Verify an exported audit trail, offline.", store=False)
     verify.add_argument("file", type=Path)
     verify.add_argument("--head", action="append", default=[], metavar="REGION=HASH", help="a seal's hash that was kept elsewhere")
     add_evidence(command, _store)
+    add_webhooks(command, _store)
     return parser
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from airflow.sdk import Connection
 
-STORE: Final = {duty: f"hybrid_erp_{duty}" for duty in ("intake", "delivery", "cutover", "reader", "capture")}
+from hybrid_erp.wiring.store_terms import STORE, store_terms
 
 
 def connection(conn_id: str) -> Connection:
@@ -18,6 +18,8 @@ def connection(conn_id: str) -> Connection:
 def conninfo(conn_id: str) -> dict[str, Any]:
     """A PostgreSQL connection's parameters, as psycopg takes them."""
     found = connection(conn_id)
-    terms = {"host": found.host, "port": found.port, "user": found.login, "password": found.password, "dbname": found.schema}
-    extra = {name: value for name, value in found.extra_dejson.items() if name in {"sslmode", "sslrootcert", "options", "connect_timeout"}}
-    return {name: value for name, value in terms.items() if value} | {"connect_timeout": 5} | extra
+    words = {"host": found.host, "port": found.port, "login": found.login, "password": found.password, "schema": found.schema}
+    return store_terms({**words, "extra": found.extra_dejson})
+
+
+__all__ = ["STORE", "connection", "conninfo"]

@@ -60,6 +60,11 @@ def connector(settings: Settings, erp: str, legal_entity: str, *, only: Role | N
     return _speaking(DIALECTS, settings, erp)(replace(_company(settings, erp, legal_entity), only=only))
 
 
+def reading_connector(settings: Settings, erp: str, legal_entity: str) -> ErpConnector:
+    """A connector that is asked alone, with a credential that a lock-out leaves alone."""
+    return connector(settings, erp, legal_entity, only=_reads_as(settings, legal_entity))
+
+
 def quietness(settings: Settings, erp: str, legal_entity: str) -> Quietness:
     """What one company of one ERP says of how loud a copy could be, asked with the credential that copies are sent with.
 
@@ -76,9 +81,13 @@ def books_reader(settings: Settings, erp: str, legal_entity: str) -> BooksReader
     Raises:
         ConfigurationError: No dialect of this name, or its pack does not say how the books are read.
     """
+    return _speaking(BOOKS, settings, erp)(replace(_company(settings, erp, legal_entity), only=_reads_as(settings, legal_entity)))
+
+
+def _reads_as(settings: Settings, legal_entity: str) -> Role | None:
+    """A lock-out takes from control what it needs to read with, and leaves the credential for copies alone."""
     moving = settings.regions[settings.region_of[legal_entity]].plan is not None
-    only = Role.CANDIDATE if moving else None  # a lock-out leaves it alone, and takes from control what it needs to read with
-    return _speaking(BOOKS, settings, erp)(replace(_company(settings, erp, legal_entity), only=only))
+    return Role.CANDIDATE if moving else None
 
 
 def lock_out(settings: Settings, erp: str, legal_entity: str) -> LockOut:

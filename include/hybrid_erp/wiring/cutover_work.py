@@ -28,6 +28,7 @@ from hybrid_erp.operations.look_again import look_again
 from hybrid_erp.ports import LockOut
 from hybrid_erp.wiring.capture import capture_company
 from hybrid_erp.wiring.configuration import settings
+from hybrid_erp.wiring.connections import conninfo
 from hybrid_erp.wiring.connectors import books_reader, connector, lock_out
 from hybrid_erp.wiring.delivery import store_connection
 from hybrid_erp.wiring.facade import store_pool
@@ -98,7 +99,7 @@ class CutoverWork:
         assert plan is not None
         currencies = {entity: configured.legal_entity(entity).functional_currency for entity in cutover.legal_entities}
         events = [event for entity in cutover.legal_entities for event in canary_events(cutover, entity, currencies[entity], plan.canary)]
-        with store_pool("intake", size=1) as pool:
+        with store_pool("intake", size=1, conninfo=conninfo) as pool:
             intake = PostgresIntake(pool)
             for answer in intake.accept([posting_of(configured.firm, event) for event in events], accepted_by="cutover"):
                 if isinstance(answer, HybridErpError):

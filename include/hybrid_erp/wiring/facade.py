@@ -1,27 +1,59 @@
-"""The canonical API inside Airflow: the application that the plugin mounts."""
+"""The canonical API before the store, whichever process it is in. `plugin` mounts it in Airflow, `api_process` runs it apart."""
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Final
 
-from fastapi import FastAPI
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from hybrid_erp.adapters.store.board import PostgresBoard
+from hybrid_erp.adapters.store.callers import PostgresCallers
+from hybrid_erp.adapters.store.documents import PostgresDocuments
 from hybrid_erp.adapters.store.intake import PostgresIntake
+from hybrid_erp.adapters.store.outcomes import PostgresOutcomes
 from hybrid_erp.adapters.store.reads import PostgresReader
 from hybrid_erp.adapters.store.reconciliations_reading import PostgresReconciliationReading
 from hybrid_erp.adapters.store.waking import Waker
 from hybrid_erp.flow.intake import Intake
-from hybrid_erp.web.api import Facade, build_api
-from hybrid_erp.web.login import AirflowLogin
+from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE
+from hybrid_erp.model.errors import ConfigurationError
+from hybrid_erp.operations.read_through import ReadThrough
+from hybrid_erp.ports import ErpConnector
+from hybrid_erp.settings import Settings
+from hybrid_erp.web.api import Facade
+from hybrid_erp.web.credentials import Credentials, Limits
+from hybrid_erp.web.oauth import Client, IssuerKeys
 from hybrid_erp.wiring.configuration import settings
-from hybrid_erp.wiring.connections import STORE, conninfo
+from hybrid_erp.wiring.store_terms import STORE
+
+#: How a Connection's id becomes psycopg's parameters.
+Conninfo = Callable[[str], dict[str, Any]]
+#: A connector that is asked alone, of one company of one ERP.
+Company = Callable[[Settings, str, str], ErpConnector]
+
+#: Requests inside at once, unless the environment says otherwise.
+REQUESTS_MAX: Final = 32
+REQUESTS_VARIABLE: Final = "HYBRID_ERP_REQUESTS_MAX"
 
 
-def store_pool(duty: str, *, size: int) -> ConnectionPool[Connection[tuple[Any, ...]]]:
+def requests_max() -> int:
+    """How many requests may be inside at once, by HYBRID_ERP_REQUESTS_MAX.
+
+    Raises:
+        ConfigurationError: It is no number from 1 to 1,000.
+    """
+    told = os.environ.get(REQUESTS_VARIABLE) or str(REQUESTS_MAX)
+    if not told.isdecimal() or not 1 <= int(told) <= 1000:
+        raise ConfigurationError(f"{REQUESTS_VARIABLE} is {told!r}; a number from 1 to 1000 is expected.")
+    return int(told)
+
+
+def store_pool(duty: str, *, size: int, conninfo: Conninfo) -> ConnectionPool[Connection[tuple[Any, ...]]]:
     """A bounded pool of store connections in the role of a duty."""
     # A connection that waited for long is checked before use: PostgreSQL may have been restarted meanwhile.
     check = ConnectionPool.check_connection
@@ -30,25 +62,70 @@ def store_pool(duty: str, *, size: int) -> ConnectionPool[Connection[tuple[Any, 
     return pool
 
 
-@cache
-def open_facade() -> Facade:
-    """The facade of this process, opened when the first request comes."""
-    configured = settings()
-    intake_pool, reader_pool = store_pool("intake", size=6), store_pool("reader", size=4)
-    problems = [{"file": each.file, "field": each.field, "reason": each.reason, "remedy": each.remedy} for each in configured.problems]
-    intake = Intake(configured.firm, PostgresIntake(intake_pool))
-    return Facade(
-        intake,
-        PostgresReader(reader_pool),
-        Waker(reader_pool),
-        PostgresReconciliationReading(reader_pool),
-        PostgresBoard(reader_pool),
-        problems,
-        lambda erp, legal_entity, native_id: configured.erps[erp].link(legal_entity, native_id) if erp in configured.erps else None,
-        {number: account.name for number, account in configured.chart.accounts.items()},
-    )
+@dataclass(frozen=True)
+class StoreSide:
+    """What one process needs of the store: opened when the first request comes, twelve connections at most."""
+
+    conninfo: Conninfo
+    company: Company | None = None
+    """How ERPs are read; None: this process has no way to them."""
+
+    @cached_property
+    def callers(self) -> PostgresCallers:
+        """Machine callers, apart from intake, so that looking at a key never waits behind a batch."""
+        return PostgresCallers(store_pool("intake", size=2, conninfo=self.conninfo))
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """Of machines."""
+        configured = settings()
+        return Credentials(self.callers, limits_of(configured), clients_of(configured))
+
+    @cached_property
+    def facade(self) -> Facade:
+        """What the API stands in front of."""
+        configured = settings()
+        intake_pool = store_pool("intake", size=6, conninfo=self.conninfo)
+        reader_pool = store_pool("reader", size=4, conninfo=self.conninfo)
+        problems = [{"file": each.file, "field": each.field, "reason": each.reason, "remedy": each.remedy} for each in configured.problems]
+        return Facade(
+            Intake(configured.firm, PostgresIntake(intake_pool)),
+            PostgresReader(reader_pool),
+            Waker(reader_pool),
+            PostgresReconciliationReading(reader_pool),
+            PostgresBoard(reader_pool),
+            PostgresOutcomes(reader_pool),
+            self.callers.refused,
+            problems,
+            lambda erp, legal_entity, native_id: configured.erps[erp].link(legal_entity, native_id) if erp in configured.erps else None,
+            {number: account.name for number, account in configured.chart.accounts.items()},
+            configured.region_of,
+            self._read_through(configured, reader_pool),
+        )
+
+    def _read_through(self, configured: Settings, reader_pool: ConnectionPool[Connection[tuple[Any, ...]]]) -> ReadThrough | None:
+        if self.company is None:
+            return None
+        return ReadThrough(PostgresDocuments(reader_pool), partial(self.company, configured), tuple(configured.region_of))
 
 
-def airflow_api() -> FastAPI:
-    """The application behind Airflow's login."""
-    return build_api(open_facade, AirflowLogin())
+def limits_of(configured: Settings) -> dict[str, Limits]:
+    """What each source may send, and for whom."""
+    return {
+        name: Limits(
+            frozenset(event_type for event_type, document in DOCUMENTS_BY_TYPE.items() if document.document_type in source.document_types),
+            configured.spoken_for(name),
+        )
+        for name, source in configured.sources.items()
+    }
+
+
+def clients_of(configured: Settings) -> list[Client]:
+    """The clients of identity providers; sources of one issuer share its keys."""
+    keys: dict[str, IssuerKeys] = {}
+    clients = []
+    for name, source in configured.sources.items():
+        if oauth := source.oauth:
+            shared = keys.setdefault(oauth.jwks_url, IssuerKeys(oauth.jwks_url))
+            clients.append(Client(name, oauth.issuer, oauth.audience, shared, oauth.subject, oauth.client_id))
+    return clients

@@ -45,14 +45,15 @@ CANCEL: Final = """
         WHERE o.posting_id = ANY(%(posting_ids)s) AND o.state = 'dead_lettered'
           AND NOT EXISTS (SELECT FROM delivery d WHERE d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id
                           AND d.legal_entity = o.legal_entity AND d.maybe_there AND d.state <> 'posted')
-        RETURNING o.posting_id, o.accepted_on, o.region, o.legal_entity
+        RETURNING o.posting_id, o.accepted_on, o.region, o.legal_entity, o.role
     ), given_up AS (
         UPDATE delivery d SET state = 'cancelled' FROM cancelled c
         WHERE d.accepted_on = c.accepted_on AND d.posting_id = c.posting_id AND d.legal_entity = c.legal_entity
           AND d.state = 'dead_lettered'
     ), noted AS (
         INSERT INTO audit (region, actor, action, posting_id, legal_entity, details)
-        SELECT region, %(by)s, 'cancelled', posting_id, legal_entity, jsonb_build_object('reason', %(reason)s::text) FROM cancelled
+        SELECT region, %(by)s, 'cancelled', posting_id, legal_entity, jsonb_build_object('reason', %(reason)s::text, 'role', role)
+        FROM cancelled
     )
     SELECT DISTINCT posting_id FROM cancelled
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, LiteralString
 from uuid import UUID
@@ -39,8 +39,9 @@ DELIVERIES: LiteralString = """
 """
 TRACE: LiteralString = """
     SELECT a.recorded_at, a.region, a.actor, a.action, a.posting_id, a.legal_entity, a.erp, a.details
-    FROM audit a WHERE a.posting_id IN (SELECT posting_id FROM posting WHERE correlation_id = %s)
-    ORDER BY a.recorded_at, a.audit_id LIMIT %s
+    FROM audit a WHERE a.posting_id IN (SELECT posting_id FROM posting WHERE correlation_id = %(correlation_id)s
+                           AND (%(source)s::text IS NULL OR source = %(source)s))
+    ORDER BY a.recorded_at, a.audit_id LIMIT %(limit)s
 """
 OWNERSHIP: LiteralString = """
     SELECT w.region, w.kind, w.phase, w.epoch, w.pin_version, p.from_period, p.owner, p.candidate, w.open_share / 10000.0 AS share
@@ -81,9 +82,9 @@ class PostgresReader:
             return None
         return found[0] | {"places": self._rows(PLACES, (posting_id,)), "deliveries": self._rows(DELIVERIES, (posting_id,))}
 
-    def trace(self, correlation_id: str) -> Sequence[Row]:
-        """Every step of every posting of one correlation id, in order."""
-        return self._rows(TRACE, (correlation_id, MAX_STEPS))
+    def trace(self, correlation_id: str, source: str | None = None) -> Sequence[Row]:
+        """Every step of every posting of one correlation id, or of those among them that one source sent, in order."""
+        return self._rows(TRACE, {"correlation_id": correlation_id, "source": source, "limit": MAX_STEPS})
 
     def ownership(self) -> Row:
         """Who owns what, from which period on, and the pins."""
@@ -101,6 +102,6 @@ class PostgresReader:
         """The ERPs that own something of these regions: whom to wake."""
         return [row["owner"] for row in self._rows(OWNERS, (list(regions), list(regions)))]
 
-    def _rows(self, statement: LiteralString, terms: Sequence[Any]) -> list[Row]:
+    def _rows(self, statement: LiteralString, terms: Sequence[Any] | Mapping[str, Any]) -> list[Row]:
         with self.pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(statement, terms).fetchall()
