@@ -291,8 +291,16 @@ def test_health_tells_what_waits_and_what_is_wrong_in_the_configuration(client: 
     shown = client.get("/health").json()
 
     assert shown["status"] == "healthy"
+    assert shown["deliveries"] == "going on"
     assert shown["postings"] == [{"region": "emea", "kind": "ledger", "role": "control", "state": "waiting", "postings": 1}]
     assert shown["problems"][0]["file"] == "config/regions/mars.yaml"
+
+
+def test_health_tells_that_nothing_is_delivered_after_a_restore_while_intake_goes_on(client: Client, store: Store) -> None:
+    store.sql("UPDATE store_trust SET identity = 'another'")
+
+    assert client.get("/health").json()["deliveries"].startswith("suspended")
+    assert client.send(a_journal_entry()).status_code == 202
 
 
 def test_the_api_describes_itself(client: Client) -> None:

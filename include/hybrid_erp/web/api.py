@@ -40,6 +40,7 @@ BODY_SECONDS_MAX: Final = 60
 REASONS_NOTED: Final = 20
 #: Threads for our own blocking work, apart from the pool that Airflow's routes and heartbeats share.
 THREADS: Final = 8
+SUSPENDED: Final = "suspended: the store was restored, failed over or copied, and nobody has resumed it; docs/restore.md"
 #: Visible ASCII, as the envelope allows it.
 CORRELATION_ID: Final = r"^[\x21-\x7e]+$"
 
@@ -70,6 +71,9 @@ class Reads(Protocol):
 
     def ownership(self) -> Mapping[str, Any]:
         """Who owns what, and the pins."""
+
+    def is_believed(self) -> bool:
+        """Whether this is the store that was last believed."""
 
     def counts(self) -> Sequence[Mapping[str, Any]]:
         """Postings by region, kind and state."""
@@ -202,11 +206,13 @@ def _add_descriptions(api: FastAPI, run: Run) -> None:
 
     @api.get("/health")
     async def health() -> Any:
-        """Whether postings can be taken, how many are where, and what is wrong in the configuration."""
+        """Whether postings can be taken, whether they are delivered, how many are where, and what is wrong in the configuration."""
         counts = await run(lambda facade: facade.reader.counts())
+        believed = await run(lambda facade: facade.reader.is_believed())
         return {
             "status": "healthy",
             "version": __version__,
+            "deliveries": "going on" if believed else SUSPENDED,
             "postings": counts,
             "problems": await run(lambda facade: list(facade.problems)),
         }

@@ -90,6 +90,11 @@ class PostgresReader:
         """Who owns what, from which period on, and the pins."""
         return {"ownership": self._rows(OWNERSHIP, ()), "pins": self._rows(PINS, ())}
 
+    def is_believed(self) -> bool:
+        """Whether this is the store that was last believed: another one claims nothing."""
+        (row,) = self._rows("SELECT identity = store_identity() AS is_believed FROM store_trust", ())
+        return bool(row["is_believed"])
+
     def counts(self) -> Sequence[Row]:
         """How many postings are in which state, by region and kind."""
         return self._rows(COUNTS, ())
