@@ -283,6 +283,18 @@ def test_a_document_that_the_erp_does_not_hold_is_done_with_and_is_not_sent() ->
     assert desk.erp.submissions == []
 
 
+def test_what_an_erp_does_not_hold_is_neither_sent_nor_refused_after_a_restore() -> None:
+    claim = replace(a_claim(), attempt=1, maybe_there=True)
+    desk = Desk(FakeErp())
+    desk.erp.capabilities.pop(DocumentType.JOURNAL_ENTRY)
+    desk.delivery = replace(desk.delivery, not_kept=frozenset({DocumentType.JOURNAL_ENTRY}))
+
+    desk.deliver(claim)
+
+    assert desk.settled(claim) == SettledNotKept()
+    assert desk.erp.submissions == []
+
+
 def test_a_document_type_that_the_erp_does_not_take_is_a_dead_letter_and_is_not_sent() -> None:
     desk, claim = Desk(), a_claim()
     del desk.erp.capabilities[DocumentType.JOURNAL_ENTRY]

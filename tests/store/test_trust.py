@@ -18,6 +18,7 @@ import pytest
 from hybrid_erp.adapters.store.trust import PostgresTrust
 from hybrid_erp.flow.claim import Worker
 from hybrid_erp.flow.deliver import Delivery
+from hybrid_erp.model.claim import SettledNotKept
 from hybrid_erp.model.delivery import NativeDocument, Outcome, Posted, Submission
 from hybrid_erp.model.errors import OwnershipConflictError, StoreNotBelievedError
 from hybrid_erp.ports import KeepDraft
@@ -188,6 +189,18 @@ def test_after_the_recovery_is_closed_only_what_came_before_is_asked_for(store: 
     (later,) = store.accept(a_journal_entry())
 
     assert {claim.posting_id: claim.maybe_there for claim in store.claim()} == {during: True, later: False}
+
+
+def test_what_an_erp_does_not_hold_leaves_no_mark_that_would_stop_a_move(store: Store) -> None:
+    trust(store).suspend(**SAID)
+    resume(store)
+    (posting_id,) = store.accept(a_journal_entry())
+    claim = store.claim_one()
+
+    store.settlements().settle(claim, SettledNotKept())
+
+    assert claim.maybe_there
+    assert not store.delivery(posting_id)["maybe_there"]
 
 
 def test_a_region_does_not_move_while_the_store_is_not_believed_or_being_recovered(store: Store) -> None:

@@ -128,10 +128,12 @@ class Delivery:
 
     def _one(self, claim: Claim, sent: list[_Sent], progress: Progress, run: _Run) -> None:
         claim.require_lease()
-        if claim.document.document_type in self.not_kept and not claim.maybe_there:
+        capability = self.connector.capabilities.get(claim.document.document_type)
+        # A first attempt that is marked all the same is one after a restore: what is not kept here was not sent before it either.
+        was_sent = claim.maybe_there and claim.attempt > 1 and capability is not None
+        if claim.document.document_type in self.not_kept and not was_sent:
             self._settle(claim, SettledNotKept(), progress, run)
             return
-        capability = self.connector.capabilities.get(claim.document.document_type)
         if capability is None:
             reason = f"{claim.erp} does not take a {claim.document.document_type}."
             self._settle(claim, SettledDead(FailureClass.VALIDATION, reason), progress, run)

@@ -276,7 +276,7 @@ def _terms_of(claim: Claim, settlement: Settlement) -> dict[str, Any]:
         case SettledWorking(job, wait_seconds):
             return _otherwise("working", "working", None, f"job {job}", wait_seconds)
         case SettledNotKept():
-            return _otherwise("cancelled", "not_kept", None, f"not kept by {claim.erp}: config/erps.yaml", 0, clears=True)
+            return _otherwise("cancelled", "not_kept", None, f"not kept by {claim.erp}: config/erps.yaml", 0, clears=True, keeps=False)
         case SettledAbsent():
             return _otherwise("waiting", "absent", None, "not at this ERP", 0, clears=True, keeps=False)
 
