@@ -6,6 +6,7 @@ bookkeeper's face.
 
 from __future__ import annotations
 
+import statistics
 import threading
 import time
 from collections import Counter
@@ -37,10 +38,7 @@ STEPS: Final = """
            round(extract(epoch FROM s.ended_at - s.began_at)::numeric, 2) AS seconds, s.outcome, c.outcome
     FROM cutover_step s JOIN cutover c USING (cutover_id) ORDER BY c.requested_at, s.step_id
 """
-WINDOWS: Final = """
-    SELECT direction, mode, round(extract(epoch FROM ended_at - frozen_at)::numeric, 1) FROM cutover WHERE frozen_at IS NOT NULL
-    ORDER BY requested_at
-"""
+WINDOWS: Final = "SELECT direction, mode, frozen_at, ended_at FROM cutover WHERE frozen_at IS NOT NULL ORDER BY requested_at"
 
 Progress = Callable[[str], None]
 
@@ -58,6 +56,10 @@ class Cutovers:
     refused: int = 0
     native: Counter[str] = field(default_factory=Counter)
     """By ERP: entries that its screens took; `refused by <ERP>`: those that they refused."""
+    answered: list[tuple[datetime, float]] = field(default_factory=list)
+    """When each posting was sent to the facade, and after how many seconds it was answered."""
+    intake_ms: dict[str, float] = field(default_factory=dict)
+    """The answers of the facade in milliseconds: half of them were faster, and 99 of 100, while the region was frozen and otherwise."""
     seconds: float = 0.0
     findings: list[str] = field(default_factory=list)
 
@@ -140,11 +142,13 @@ def _traffic(site: Site, settings: Settings, client: FacadeClient, seen: Cutover
         while not ended.wait(1.0):
             number += 1
             events = [_entry(entities[number % len(entities)], number, today)]
+            sent_at, began_at = datetime.now(UTC), time.monotonic()
             try:
                 answers = client.post_events(events).json()["answers"]  # a batch of one
             except (requests.RequestException, KeyError, ValueError) as error:
                 seen.findings.append(f"the facade did not take a posting: {error}")
                 continue
+            seen.answered.append((sent_at, time.monotonic() - began_at))
             seen.sent += len(events)
             seen.refused += sum(answer["verdict"] != "accepted" for answer in answers)
 
@@ -204,7 +208,13 @@ def _ask_both(site: Site, settings: Settings, seen: Cutovers) -> None:
 def _read_store(site: Site, seen: Cutovers) -> None:
     with psycopg.connect(site.cluster.dsn(DATABASE)) as connection:
         seen.steps = connection.execute(STEPS).fetchall()
-        seen.windows = [(str(row[0]), str(row[1]), Decimal(str(row[2]))) for row in connection.execute(WINDOWS).fetchall()]
+        windows: list[tuple[Any, ...]] = connection.execute(WINDOWS).fetchall()
+    seen.windows = [(direction, mode, round(Decimal((ended - frozen).total_seconds()), 1)) for direction, mode, frozen, ended in windows]
+    freezes = [(frozen, ended) for _, _, frozen, ended in windows]
+    for told, wanted in (("frozen", True), ("open", False)):
+        took = sorted(1000 * seconds for at, seconds in seen.answered if any(began <= at <= ended for began, ended in freezes) == wanted)
+        if len(took) > 1:
+            seen.intake_ms |= {f"{told}_p50": statistics.median(took), f"{told}_p99": statistics.quantiles(took, n=100)[-1]}
 
 
 def _judge(seen: Cutovers, settings: Settings) -> None:

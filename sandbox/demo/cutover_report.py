@@ -31,6 +31,11 @@ def show_cutovers(console: Console, seen: Cutovers) -> None:
         console.print(table)
     for direction, mode, window in seen.windows:
         console.print(f"{mode} {direction}: frozen for {window} s, from the freeze to the release.")
+    if len(ms := seen.intake_ms) == 4:
+        console.print(
+            f"The facade answered while EMEA was frozen in {ms['frozen_p50']:.0f} ms (99 of 100 within {ms['frozen_p99']:.0f} ms), otherwise in "
+            f"{ms['open_p50']:.0f} ms ({ms['open_p99']:.0f} ms)."
+        )
     natives = ", ".join(f"{erp} {count}" for erp, count in sorted(seen.native.items()))
     console.print(f"Meanwhile {seen.sent} postings were accepted, {seen.refused} refused. Typed into the ERPs' own screens: {natives}.")
     for finding in seen.findings[:30]:
@@ -59,6 +64,7 @@ def cutover_figures(seen: Cutovers) -> dict[str, Any]:
         "findings": seen.findings,
         "steps": [dict(zip(names, row, strict=True)) for row in seen.steps],
         "frozen_seconds": [{"direction": direction, "mode": mode, "seconds": window} for direction, mode, window in seen.windows],
+        "intake_ms": {name: round(value, 1) for name, value in seen.intake_ms.items()},
         "owners": [{"after": told, "owner": owner} for told, owner in seen.owners],
         "postings_sent": seen.sent,
         "postings_refused": seen.refused,
