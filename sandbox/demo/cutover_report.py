@@ -33,8 +33,8 @@ def show_cutovers(console: Console, seen: Cutovers) -> None:
         console.print(f"{mode} {direction}: frozen for {window} s, from the freeze to the release.")
     if len(ms := seen.intake_ms) == 4:
         console.print(
-            f"The facade answered while EMEA was frozen in {ms['frozen_p50']:.0f} ms (99 of 100 within {ms['frozen_p99']:.0f} ms), otherwise in "
-            f"{ms['open_p50']:.0f} ms ({ms['open_p99']:.0f} ms)."
+            f"The facade answered while EMEA was frozen in {ms['frozen_p50']:.0f} ms (99 of 100 within {ms['frozen_p99']:.0f} ms), "
+            f"otherwise in {ms['open_p50']:.0f} ms ({ms['open_p99']:.0f} ms)."
         )
     natives = ", ".join(f"{erp} {count}" for erp, count in sorted(seen.native.items()))
     console.print(f"Meanwhile {seen.sent} postings were accepted, {seen.refused} refused. Typed into the ERPs' own screens: {natives}.")
