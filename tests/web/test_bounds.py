@@ -39,7 +39,7 @@ def test_one_more_than_fits_is_told_when_to_come_again_and_its_body_is_not_read(
         async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://api") as client:
             first = asyncio.ensure_future(client.post("/"))
             await is_inside.wait()
-            second = await client.post("/", content=body())
+            second = await asyncio.wait_for(client.post("/", content=body()), 10)
             goes_on.set()
             return await first, second, was_read
 
