@@ -8,7 +8,10 @@ import pytest
 
 from hybrid_erp.web import oauth
 from hybrid_erp.web.oauth import IssuerAwayError, IssuerKeys, fetched
-from tests.web.issuer import Answer, answering, serving
+from tests.web.issuer import Answer, Issuer, answering, serving
+
+
+KEYS = json.dumps(Issuer().publish("")).encode()
 
 
 @pytest.fixture(autouse=True)
@@ -22,11 +25,16 @@ def test_keys_are_fetched() -> None:
         assert fetched(url) == {"keys": []}
 
 
+def test_a_key_of_an_issuer_is_known_by_its_id() -> None:
+    with serving(answering(200, KEYS)) as url:
+        assert IssuerKeys(url).key("r1")
+
+
 @pytest.mark.parametrize(
     "answer",
     [
-        answering(302, b"", Location="http://127.0.0.1:1/elsewhere"),
-        answering(500, b"{}"),
+        answering(302, KEYS, Location="http://127.0.0.1:1/elsewhere"),
+        answering(500, KEYS),
         answering(200, b"<html>"),
         answering(200, b"[]"),
         answering(200, b'{"keys": "none"}'),
