@@ -10,7 +10,6 @@ from hybrid_erp.web import oauth
 from hybrid_erp.web.oauth import IssuerAwayError, IssuerKeys, fetched
 from tests.web.issuer import Answer, Issuer, answering, serving
 
-
 KEYS = json.dumps(Issuer().publish("")).encode()
 
 
