@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from hybrid_erp.ports import KeepDraft
 from sandbox.postgres import Cluster
 from tests.builders import a_journal_entry
 from tests.fakes import FakeErp
-from tests.stores import LEGACY, SETTINGS, TEMPLATE, Store, fresh_store, running_cluster
+from tests.stores import LEGACY, SETTINGS, TEMPLATE, Store, fresh_store, running_cluster, wait_until
 
 SAID = {"by": "petra", "reason": "restored from the backup of ten o'clock"}
 
@@ -147,6 +148,8 @@ def _recover(cluster: Cluster, backup: Path) -> None:
     with (cluster.data / "postgresql.auto.conf").open("a") as settings:
         settings.write("restore_command = '/bin/false'\n")
     cluster.start()
+    with cluster.admin() as admin:  # it answers readers while it still recovers
+        wait_until(lambda: admin.execute("SELECT pg_is_in_recovery()").fetchone() == (False,))
 
 
 def _copy(data: Path, to: Path) -> None:
@@ -155,6 +158,19 @@ def _copy(data: Path, to: Path) -> None:
 
 
 # What a person does
+
+
+def test_a_claim_that_waited_for_the_lock_of_a_suspension_claims_nothing(store: Store) -> None:
+    """It began when the store was still believed; what counts is what is committed once it has the lock."""
+    store.accept(a_journal_entry())
+    suspending, ends = store.connect("cutover"), ThreadPoolExecutor(1)
+    with ends as pool, suspending.transaction():
+        suspending.execute("SELECT suspend_store('petra', 'a snapshot of the disk was put back')")
+        waiting = pool.submit(store.claim)
+        wait_until(lambda: store.one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") > 0)
+
+    with pytest.raises(StoreNotBelievedError):
+        waiting.result()
 
 
 def test_what_was_open_at_the_restore_is_asked_for_before_it_is_sent(store: Store) -> None:

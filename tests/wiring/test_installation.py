@@ -96,7 +96,7 @@ def test_a_setting_with_which_a_dead_worker_is_noticed_late_is_named(
         ("UPDATE alembic_version SET version_num = '0003'", "The store's schema is 0003, and this package needs"),
         ("DROP TABLE alembic_version", "The store's schema is missing"),
         ("UPDATE store_trust SET identity = 'another'", "The store is not the one that was last believed"),
-        ("UPDATE store_trust SET looks_first_to = 9223372036854775807", "The store is being recovered"),
+        ("UPDATE store_trust SET is_recovering = true", "The store is being recovered"),
     ],
 )
 @pytest.mark.usefixtures("installed")

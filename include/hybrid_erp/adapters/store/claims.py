@@ -79,9 +79,9 @@ _CLAIMABLE: LiteralString = f"""
 # After a restore the first attempt counts as a second one: an earlier first may have been forgotten (DESIGN, invariant 14). By the place of
 # the posting, not the row's: a copy is written late.
 _FORGOTTEN: LiteralString = """
-        CROSS JOIN LATERAL (SELECT CASE WHEN trust.looks_first_to = 0 THEN false ELSE EXISTS (
+        CROSS JOIN LATERAL (SELECT trust.is_recovering OR (trust.looks_first_to > 0 AND EXISTS (
             SELECT FROM posting sent WHERE sent.accepted_on = o.accepted_on AND sent.posting_id = o.posting_id
-            AND sent.seq <= trust.looks_first_to) END AS perhaps FROM store_trust trust) forgotten
+            AND sent.seq <= trust.looks_first_to)) AS perhaps FROM store_trust trust) forgotten
 """
 
 # Where work is due at an ERP. Read without the lock: a hint. Reference documents first, then what others wait for.
@@ -122,8 +122,7 @@ CLAIM: LiteralString = f"""
         ON CONFLICT (accepted_on, posting_id, legal_entity, erp) DO UPDATE
         SET role = excluded.role, state = 'claimed', mark_before = d.maybe_there OR excluded.mark_before, maybe_there = true,
             claim_token = excluded.claim_token, claimed_by = excluded.claimed_by, lease_until = excluded.lease_until,
-            ownership_id = excluded.ownership_id,
-            epoch = excluded.epoch, attempt = d.attempt + 1, failure = NULL, message = NULL
+            ownership_id = excluded.ownership_id, epoch = excluded.epoch, attempt = d.attempt + 1, failure = NULL, message = NULL
         RETURNING d.posting_id, d.role, d.mark_before, d.attempt, d.draft_id, d.accounting_on
     ), noted AS (
         INSERT INTO audit (region, actor, action, posting_id, legal_entity, erp, correlation_id, details)

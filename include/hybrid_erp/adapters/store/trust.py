@@ -14,8 +14,7 @@ from hybrid_erp.model.errors import OwnershipConflictError
 from hybrid_erp.model.trust import LastOfSource, StoreTrust
 
 STATE: LiteralString = """
-    SELECT store_identity() AS identity, t.identity AS believed, t.since, t.resumed_by, t.reason,
-           t.looks_first_to = 9223372036854775807 AS is_recovering,
+    SELECT store_identity() AS identity, t.identity AS believed, t.since, t.resumed_by, t.reason, t.is_recovering,
            (SELECT count(*) FROM delivery WHERE state NOT IN ('posted', 'cancelled')) AS open_deliveries,
            (SELECT count(*) FROM outbox WHERE state NOT IN ('posted', 'cancelled')) AS open_postings,
            (SELECT max(recorded_at) FROM audit) AS newest_at

@@ -6,8 +6,8 @@ revision = "0008"
 down_revision = "0007"
 
 # One row. Three facts make up an identity: the server and the line of its history, which change with a failover and a recovery; the
-# database, which changes with a copy; and this table itself, which a dump that is read back makes anew. `looks_first_to`: the last posting
-# whose first attempt counts as a second one, because the first may have been forgotten.
+# database, which changes with a copy; and this table itself, which a dump that is read back makes anew. While it is being recovered, and
+# up to the posting `looks_first_to`, a first attempt counts as a second one: the first may have been forgotten.
 TRUST = """
 CREATE TABLE store_trust (
     only_one       boolean PRIMARY KEY DEFAULT true CHECK (only_one),
@@ -15,6 +15,7 @@ CREATE TABLE store_trust (
     since          timestamptz NOT NULL DEFAULT clock_timestamp(),
     resumed_by     text,
     reason         text,
+    is_recovering  boolean NOT NULL DEFAULT false,
     looks_first_to bigint NOT NULL DEFAULT 0
 );
 COMMENT ON COLUMN store_trust.identity IS 'Of the store that was last believed; another one claims nothing and moves nothing.';
@@ -36,8 +37,9 @@ CREATE FUNCTION store_identity() RETURNS text LANGUAGE sql STABLE SECURITY DEFIN
 $$;
 INSERT INTO store_trust (identity) VALUES (store_identity());
 
--- Raises unless this is the store that was last believed. In the claim's first statement, and before a region freezes or moves.
-CREATE FUNCTION require_trusted_store() RETURNS void LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- Raises unless this is the store that was last believed. In the claim's first statement, behind its lock, and before a region freezes or
+-- moves. VOLATILE, so that it sees what was committed while that statement waited for the lock.
+CREATE FUNCTION require_trusted_store() RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     believed text := (SELECT identity FROM store_trust);
     found text := store_identity();
@@ -51,7 +53,7 @@ END $$;
 CREATE FUNCTION refuse_move_of_doubtful_store() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM require_trusted_store();
-    IF (SELECT looks_first_to FROM store_trust) = 9223372036854775807 THEN
+    IF (SELECT is_recovering FROM store_trust) THEN
         RAISE EXCEPTION 'the store is being recovered: region % moves when that has been closed', NEW.region
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
@@ -84,10 +86,11 @@ END $$;
 CREATE FUNCTION resume_store(p_by text, p_reason text, p_facts jsonb) RETURNS bigint LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    believed text := (SELECT identity FROM store_trust);
+    believed text;
     marked bigint;
 BEGIN
     PERFORM lock_ownership((SELECT array_agg(ownership_id) FROM ownership));
+    SELECT identity INTO believed FROM store_trust;
     IF believed = store_identity() THEN
         RAISE EXCEPTION 'this store is believed: there is nothing to resume' USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
@@ -95,7 +98,7 @@ BEGIN
     GET DIAGNOSTICS marked = ROW_COUNT;
     UPDATE ownership SET epoch = epoch + 1;
     UPDATE store_trust SET identity = store_identity(), since = clock_timestamp(), resumed_by = p_by, reason = p_reason,
-        looks_first_to = 9223372036854775807;
+        is_recovering = true;
     PERFORM note_trust('resumed', p_by, p_reason, p_facts || jsonb_build_object('believed before', believed, 'marked', marked));
     RETURN marked;
 END $$;
@@ -105,13 +108,13 @@ CREATE FUNCTION close_recovery(p_by text, p_reason text) RETURNS bigint LANGUAGE
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE last_one bigint;
 BEGIN
-    PERFORM require_trusted_store();
     PERFORM lock_ownership((SELECT array_agg(ownership_id) FROM ownership));
-    IF (SELECT looks_first_to FROM store_trust) <> 9223372036854775807 THEN
+    PERFORM require_trusted_store();
+    IF NOT (SELECT is_recovering FROM store_trust) THEN
         RAISE EXCEPTION 'the store is not being recovered' USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     SELECT last_value INTO last_one FROM posting_seq;
-    UPDATE store_trust SET looks_first_to = last_one;
+    UPDATE store_trust SET is_recovering = false, looks_first_to = last_one;
     PERFORM note_trust('recovered', p_by, p_reason, jsonb_build_object('looks_first_to', last_one));
     RETURN last_one;
 END $$;
