@@ -85,7 +85,9 @@ def test_what_was_delivered_is_read_back_from_the_erp_that_owns_it(site: Site, t
         assert found.native.booking is not None
         assert found.native.booking.accounting_on == date(2026, 3, 5)
         assert sum(line.amount for line in found.native.booking.lines if line.amount > 0) == Decimal(amount)
-    assert read(through, invoice, DocumentType.INVOICE).native.legal_number  # type: ignore[union-attr]  # asserted above
+    billed = read(through, invoice, DocumentType.INVOICE).native
+    assert billed is not None
+    assert billed.legal_number
 
 
 def test_the_new_owner_is_read_with_the_credential_that_a_lock_out_leaves_alone(through: ReadThrough) -> None:

@@ -145,8 +145,8 @@ def test_a_revoked_key_is_refused_from_the_next_request_on(machines: FastAPI, ke
 
 def test_both_keys_work_while_a_rotation_overlaps(machines: FastAPI, keys: PostgresSourceKeys, issue: Issue) -> None:
     old = issue("ledger")
-    terms = {"expires_at": datetime.now(UTC) + timedelta(days=30), "by": "lead", "reason": "yearly"}
-    new = keys.rotate(old.key_id, overlap_seconds=3600, **terms)  # type: ignore[arg-type]  # three words of two types
+    ends_at = datetime.now(UTC) + timedelta(days=30)
+    new = keys.rotate(old.key_id, overlap_seconds=3600, expires_at=ends_at, by="lead", reason="yearly")
 
     for key in (old, new):
         assert Client(machines, key.text).send(a_journal_entry(source="ledger")).status_code == 202
