@@ -9,7 +9,8 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 
 # Two deployments at once: the second waits.
-# The class constants of advisory locks are: 1 ownership, 2 migration, 3 audit seal, 4 versions of a document, 5 a mirror.
+# The class constants of advisory locks are: 1 ownership, 2 migration, 3 audit seal, 4 versions of a document, 5 a mirror, 6 the issue
+# of a source's keys.
 MIGRATION_LOCK = "SELECT pg_advisory_lock(2, 0)"
 
 
