@@ -49,18 +49,23 @@ def test_a_connection_that_is_missing_is_named(gone: str, told: str, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("login", "told"),
+    ("duty", "login", "told"),
     [
-        ("{superuser}", ["hybrid_erp_cutover is a superuser"]),
-        ("hybrid_erp_reader_login", ["is no member of hybrid_erp_cutover", "is a member of hybrid_erp_reader, which is another duty's"]),
-        ("nobody", ["does not let hybrid_erp_cutover in"]),
+        ("cutover", "{superuser}", ["hybrid_erp_cutover is a superuser"]),
+        ("capture", "hybrid_erp_delivery_login", ["is no member of hybrid_erp_capture", "is no member of hybrid_erp_intake"]),
+        (
+            "cutover",
+            "hybrid_erp_reader_login",
+            ["is no member of hybrid_erp_cutover", "is a member of hybrid_erp_reader, which is another duty's"],
+        ),
+        ("cutover", "nobody", ["does not let hybrid_erp_cutover in"]),
     ],
 )
 def test_a_login_with_other_rights_than_its_duty_is_named(
-    installed: Site, login: str, told: list[str], monkeypatch: pytest.MonkeyPatch
+    installed: Site, duty: str, login: str, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = login.format(superuser=installed.cluster.dsn().split("//")[1].split("@")[0])
-    monkeypatch.setenv("AIRFLOW_CONN_HYBRID_ERP_CUTOVER", f"postgres://{user}@{HOST}:{installed.cluster.port}/hybrid_erp")
+    monkeypatch.setenv(f"AIRFLOW_CONN_HYBRID_ERP_{duty.upper()}", f"postgres://{user}@{HOST}:{installed.cluster.port}/hybrid_erp")
 
     found = list(lacks_of(the_settings()))
 

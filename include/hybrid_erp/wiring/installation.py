@@ -12,8 +12,10 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from packaging.specifiers import SpecifierSet
 
 from hybrid_erp.adapters.store.installation import PostgresInstallation, newest_schema
+from hybrid_erp.adapters.store.preflight_facts import PostgresPreflightFacts
 from hybrid_erp.adapters.store.trust import PostgresTrust
 from hybrid_erp.model.delivery import Role
+from hybrid_erp.operations.preflight.store_fit import CLOCK_SECONDS_MAX
 from hybrid_erp.settings import Settings
 from hybrid_erp.wiring.connections import STORE, connection, conninfo
 
@@ -21,7 +23,6 @@ from hybrid_erp.wiring.connections import STORE, connection, conninfo
 AIRFLOW: Final = SpecifierSet(">=3.3.2,<3.4")
 #: Celery's provider 3.26 fails to import with later ones.
 CELERY: Final = SpecifierSet("<5.7")
-CLOCK_SECONDS_MAX: Final = 2.0
 #: Section, setting, and the most (seconds) or least (times) that a dead worker is noticed with in time.
 AT_MOST: Final = (
     ("scheduler", "task_instance_heartbeat_timeout", 120),
@@ -29,13 +30,9 @@ AT_MOST: Final = (
     ("scheduler", "scheduler_health_check_threshold", 60),
 )
 AT_LEAST: Final = (("workers", "max_failed_heartbeats", 10),)
-#: Of the roles in the store, one a duty. What captures does what intake and delivery do, in one transaction.
-ROLES: Final = {
-    "intake": {"hybrid_erp_intake"},
-    "delivery": {"hybrid_erp_delivery"},
-    "cutover": {"hybrid_erp_cutover"},
-    "reader": {"hybrid_erp_reader"},
-    "capture": {"hybrid_erp_intake", "hybrid_erp_delivery"},
+#: Each duty's login has the role of that duty. Captures do what intake and delivery do, in one transaction: their role is a member of both.
+ROLES: Final = {duty: {f"hybrid_erp_{duty}"} for duty in STORE} | {
+    "capture": {"hybrid_erp_capture", "hybrid_erp_intake", "hybrid_erp_delivery"}
 }
 _NO_SUCH: Final = "There is no Airflow Connection {}: {}. Add it; docs/operations.md lists all."
 
@@ -106,7 +103,7 @@ def _of_schema(opened: psycopg.Connection[tuple[Any, ...]]) -> Iterator[str]:
         return
     if not store.has_next_month():
         yield "The store has no partitions for next month. Let the DAG `watch` run: it makes them."
-    if abs(ahead := store.clock_ahead_seconds()) > CLOCK_SECONDS_MAX:
+    if abs(ahead := PostgresPreflightFacts(opened).health().clock_ahead_seconds) > CLOCK_SECONDS_MAX:
         yield f"This machine's clock is {abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} the store's. Set both by NTP."
     trust = PostgresTrust(opened).state()
     if not trust.is_believed:

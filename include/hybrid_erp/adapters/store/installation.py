@@ -1,10 +1,9 @@
-"""What a store can say of how it was installed: the login's duties, its schema, its clock, its partitions."""
+"""What a store can say of how it was installed: the login's duties, its schema, its partitions."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, LiteralString
 
@@ -42,13 +41,6 @@ class PostgresInstallation:
             return str(self._one("SELECT version_num FROM alembic_version"))
         except errors.UndefinedTable:
             return None
-
-    def clock_ahead_seconds(self) -> float:
-        """How far this machine's clock is ahead of the store's, by the middle of the round trip."""
-        before = datetime.now(UTC)
-        instant: datetime = self._one("SELECT clock_timestamp()")
-        after = datetime.now(UTC)
-        return (before + (after - before) / 2 - instant).total_seconds()
 
     def has_next_month(self) -> bool:
         """Whether next month's rows have partitions of their own."""
