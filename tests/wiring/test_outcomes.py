@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from hybrid_erp.model.errors import ConfigurationError, WebhookError
+from hybrid_erp.settings import SourceSettings
 from hybrid_erp.wiring.outcomes import due_webhooks, send_outcomes_of
 from tests.builders import a_journal_entry
 from tests.receiver import SECRET, Receiver, running_receiver, status, verify
 from tests.stores import SETTINGS, Store
 
 
-@dataclass(frozen=True)
-class Source:
-    webhook_connection: str | None = None
+def a_source(webhook_connection: str | None) -> SourceSettings:
+    terms = {"description": "A source", "document_types": {"journal_entry"}, "legal_entities": {"DE01"}}
+    return SourceSettings.model_validate(terms | {"webhook_connection": webhook_connection})
 
 
-@dataclass(frozen=True)
-class Sources:
-    """The configuration of some sources."""
-
-    sources: dict[str, Source] = field(
-        default_factory=lambda: {"crm": Source("crm_webhook"), "psa": Source("psa_webhook"), "hcm": Source()}
-    )
-    region_of = SETTINGS.region_of
-
-    def spoken_for(self, source: str) -> Collection[str]:
-        return {"DE01"}
+CONFIGURED = replace(SETTINGS, sources={"crm": a_source("crm_webhook"), "psa": a_source("psa_webhook"), "hcm": a_source(None)})
 
 
 @pytest.fixture
@@ -56,13 +47,13 @@ def posted(store: Store, source: str) -> None:
 
 
 def test_each_source_with_a_webhook_and_something_to_be_told_is_due(store: Store, receiver: Receiver) -> None:
-    assert due_webhooks(Sources()) == []
+    assert due_webhooks(CONFIGURED) == []
     for source in ("crm", "hcm"):
         posted(store, source)
 
-    assert due_webhooks(Sources()) == ["crm"]
-    assert send_outcomes_of("crm", Sources(), seconds=20) == {"sent": 1}
-    assert due_webhooks(Sources()) == []
+    assert due_webhooks(CONFIGURED) == ["crm"]
+    assert send_outcomes_of("crm", CONFIGURED, seconds=20) == {"sent": 1}
+    assert due_webhooks(CONFIGURED) == []
 
     (request,) = receiver.requests
     verify(request, SECRET)
@@ -70,21 +61,21 @@ def test_each_source_with_a_webhook_and_something_to_be_told_is_due(store: Store
 
 
 def test_without_webhooks_nothing_is_asked(store: Store) -> None:
-    assert due_webhooks(Sources({})) == []
+    assert due_webhooks(replace(SETTINGS, sources={})) == []
     assert store.one("SELECT count(*) FROM webhook") == 0
 
 
 def test_a_receiver_that_is_down_fails_no_task_and_holds_up_no_other(
     store: Store, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    due_webhooks(Sources())
+    due_webhooks(CONFIGURED)
     for source in ("crm", "psa"):
         posted(store, source)
     receiver.answers = [status(500, b"Jane Doe")]
 
-    assert send_outcomes_of("crm", Sources(), seconds=20) == {"failed": 1}
-    assert due_webhooks(Sources()) == ["psa"]
-    assert send_outcomes_of("psa", Sources(), seconds=20) == {"sent": 1}
+    assert send_outcomes_of("crm", CONFIGURED, seconds=20) == {"failed": 1}
+    assert due_webhooks(CONFIGURED) == ["psa"]
+    assert send_outcomes_of("psa", CONFIGURED, seconds=20) == {"sent": 1}
 
     assert "It answered 500." in caplog.text
     assert "Jane" not in caplog.text
@@ -95,20 +86,20 @@ def test_a_receiver_that_is_down_fails_no_task_and_holds_up_no_other(
 def test_a_wrong_connection_sends_nothing_and_loses_nothing(
     store: Store, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, object]
 ) -> None:
-    due_webhooks(Sources())
+    due_webhooks(CONFIGURED)
     posted(store, "crm")
     monkeypatch.setenv("AIRFLOW_CONN_CRM_WEBHOOK", to(receiver, **wrong))
 
     with pytest.raises(WebhookError) as raised:
-        send_outcomes_of("crm", Sources(), seconds=20)
+        send_outcomes_of("crm", CONFIGURED, seconds=20)
     assert "hunter2" not in str(raised.value)
     monkeypatch.setenv("AIRFLOW_CONN_CRM_WEBHOOK", to(receiver))
 
-    assert send_outcomes_of("crm", Sources(), seconds=20) == {"sent": 1}
+    assert send_outcomes_of("crm", CONFIGURED, seconds=20) == {"sent": 1}
 
 
 def test_a_connection_that_is_missing_and_a_source_that_is_gone_are_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AirflowNotFoundException, match="crm_webhook"):
-        send_outcomes_of("crm", Sources(), seconds=20)
+        send_outcomes_of("crm", CONFIGURED, seconds=20)
     with pytest.raises(ConfigurationError, match="no webhook any more"):
-        send_outcomes_of("hcm", Sources(), seconds=20)
+        send_outcomes_of("hcm", CONFIGURED, seconds=20)

@@ -57,6 +57,18 @@ class SourceKey:
         return hmac.compare_digest(self.secret_hash, secret_hash)
 
 
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A key as the store has it now."""
+
+    source: str
+    secret_hash: bytes = field(repr=False)
+    state: str
+    """valid, not_begun, expired or revoked."""
+    first_of_its_day: bool
+    """Whether its use is still to be noted today."""
+
+
 def _checksum(text: str) -> str:
     return _digits(zlib.crc32(text.encode()), 6)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from hybrid_erp.model.source_key import PREFIX, SourceKey
+from hybrid_erp.model.source_key import PREFIX, KnownKey, SourceKey
 from hybrid_erp.web.callers import Caller
 from hybrid_erp.web.oauth import Client, TokenRefusedError, issuer_of
 
@@ -15,26 +15,6 @@ log = logging.getLogger(__name__)
 
 MAX_TOKEN: Final = 8192
 _STATES: Final = {"revoked": "The key is revoked.", "expired": "The key has expired.", "not_begun": "The key is not valid yet."}
-
-
-class KnownKey(Protocol):
-    """A key as the store has it now."""
-
-    @property
-    def source(self) -> str:
-        """Whose."""
-
-    @property
-    def secret_hash(self) -> bytes:
-        """Of its secret."""
-
-    @property
-    def state(self) -> str:
-        """`valid`, or why not."""
-
-    @property
-    def first_of_its_day(self) -> bool:
-        """Whether its use is still to be noted today."""
 
 
 class CallerStore(Protocol):

@@ -3,44 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
 from contextlib import closing
-from typing import Final, Protocol
+from typing import Final
 
 from hybrid_erp.adapters.store.webhooks import PostgresWebhooks
 from hybrid_erp.adapters.webhook import SignedWebhook, WebhookEndpoint
 from hybrid_erp.model.errors import ConfigurationError
 from hybrid_erp.operations.send_outcomes import send_outcomes
+from hybrid_erp.settings import Settings
 from hybrid_erp.wiring.connections import connection
 from hybrid_erp.wiring.delivery import store_connection
 
 log: Final = logging.getLogger(__name__)
 
 
-class ToldSource(Protocol):
-    """What a source's settings say of how it is told."""
-
-    @property
-    def webhook_connection(self) -> str | None:
-        """The Airflow Connection of its webhook; None: it has none."""
-
-
-class Telling(Protocol):
-    """What the configuration says of who is told what."""
-
-    @property
-    def sources(self) -> Mapping[str, ToldSource]:
-        """The upstream systems."""
-
-    @property
-    def region_of(self) -> Mapping[str, str]:
-        """The region of each legal entity."""
-
-    def spoken_for(self, source: str) -> Collection[str]:
-        """The legal entities that a source speaks for."""
-
-
-def due_webhooks(configured: Telling) -> list[str]:
+def due_webhooks(configured: Settings) -> list[str]:
     """The sources whose webhook has something to tell now."""
     told = [name for name, source in configured.sources.items() if source.webhook_connection]
     if not told:
@@ -57,7 +34,7 @@ def due_webhooks(configured: Telling) -> list[str]:
     return due
 
 
-def send_outcomes_of(source: str, configured: Telling, *, seconds: float) -> dict[str, int]:
+def send_outcomes_of(source: str, configured: Settings, *, seconds: float) -> dict[str, int]:
     """Send what is due to one source.
 
     Raises:

@@ -11,6 +11,8 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
 
+from hybrid_erp.model.source_key import KnownKey
+
 KEY: Final = """
     SELECT k.source, k.secret_hash, source_key_state(k) AS state,
            k.last_used_on IS DISTINCT FROM (clock_timestamp() AT TIME ZONE 'UTC')::date AS first_of_its_day
@@ -22,17 +24,6 @@ USED: Final = """
     WHERE key_id = %s AND last_used_on IS DISTINCT FROM (clock_timestamp() AT TIME ZONE 'UTC')::date
 """
 REFUSED: Final = "INSERT INTO audit (region, actor, action, details) VALUES ('_firm', %s, 'caller_refused', %s)"
-
-
-@dataclass(frozen=True, slots=True)
-class KnownKey:
-    """A key as the store has it now."""
-
-    source: str
-    secret_hash: bytes
-    state: str
-    """valid, not_begun, expired or revoked."""
-    first_of_its_day: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from psycopg import Connection, errors
@@ -43,7 +43,7 @@ class KeyEntry:
     expires_at: datetime
     revoked_at: datetime | None
     revoked_by: str | None
-    last_used_on: Any
+    last_used_on: date | None
     state: str
 
 
