@@ -18,9 +18,14 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
+from hybrid_erp.wiring.configuration import settings
+
+# Where no source has a webhook, there is nobody to be told every minute.
+told = any(source.webhook_connection for source in settings().sources.values())
+
 with DAG(
     dag_id="send_outcomes",
-    schedule=CronTriggerTimetable("* * * * *", timezone="UTC"),
+    schedule=CronTriggerTimetable("* * * * *", timezone="UTC") if told else None,
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
@@ -32,7 +37,6 @@ with DAG(
     @task
     def due_webhooks() -> list[str]:
         """Name the sources that have something to be told."""
-        from hybrid_erp.wiring.configuration import settings
         from hybrid_erp.wiring.outcomes import due_webhooks
 
         return due_webhooks(settings())
@@ -40,7 +44,6 @@ with DAG(
     @task(map_index_template="{{ task.op_kwargs['source'] }}", execution_timeout=timedelta(seconds=90))
     def send(source: str) -> dict[str, int]:
         """Tell one source."""
-        from hybrid_erp.wiring.configuration import settings
         from hybrid_erp.wiring.outcomes import send_outcomes_of
 
         return send_outcomes_of(source, settings(), seconds=40)

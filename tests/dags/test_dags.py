@@ -95,6 +95,17 @@ def test_no_two_deliveries_are_begun_by_the_clock_at_once(shipped: dict[str, Any
         assert all(clock.endswith(f"-59/{minutes} * * * *") for clock in clocks)
 
 
+def test_outcomes_are_sent_every_minute_where_a_source_has_a_webhook_and_never_where_none_has(
+    parse: Parse, shipped: dict[str, Any], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(CONFIG, tmp_path / "config"))
+    sources = folder / "sources.yaml"
+    sources.write_text(sources.read_text().replace("description: Customers", "description: Customers\n    webhook_connection: crm_webhook"))
+
+    assert shipped["dags"]["send_outcomes"]["clock"] is None
+    assert parse(folder)["dags"]["send_outcomes"]["clock"] == "* * * * *"
+
+
 def test_every_pool_that_a_task_needs_is_one_that_the_command_writes(shipped: dict[str, Any]) -> None:
     used = {task["pool"] for dag in shipped["dags"].values() for task in dag["tasks"].values()} - {"default_pool"}
 
