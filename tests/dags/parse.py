@@ -31,6 +31,7 @@ def parsed(folder: Path) -> dict[str, Any]:
                     task.task_id: {
                         "doc_md": task.doc_md,
                         "retries": task.retries,
+                        "retry_policy": type(task.retry_policy).__name__,
                         "pool": task.pool,
                         "after": sorted(task.upstream_task_ids),
                         "teardown": task.is_teardown,

@@ -88,6 +88,12 @@ def test_a_delivery_may_run_beside_one_that_tries_again_and_nothing_else_runs_be
         assert dag["max_active_runs"] == (3 if name.startswith(("deliver_", "shadow_")) else 1), name
 
 
+def test_what_we_refuse_ourselves_is_not_tried_again_by_any_task_of_a_delivery(shipped: dict[str, Any]) -> None:
+    for name, dag in shipped["dags"].items():
+        if name.startswith(("deliver_", "shadow_")):
+            assert {task["retry_policy"] for task in dag["tasks"].values()} == {"ErpRetryPolicy"}, name
+
+
 def test_no_two_deliveries_are_begun_by_the_clock_at_once(shipped: dict[str, Any]) -> None:
     for prefix, minutes in (("deliver_", 10), ("shadow_", 2)):
         clocks = [dag["clock"] for name, dag in shipped["dags"].items() if name.startswith(prefix)]

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
+from hybrid_erp.adapters.store.trust import PostgresTrust
 from hybrid_erp.adapters.store.waking import channel_of
 from hybrid_erp.wiring.bell import LOOK_EVERY_SECONDS, LOOK_SOON_SECONDS, QUIET_SECONDS, DeliveryBell
 from tests.builders import a_journal_entry
@@ -78,6 +79,23 @@ def test_its_sibling_is_rung_for_at_once(store: Store) -> None:
             store.accept(a_journal_entry("DE01"), a_journal_entry("UK01"))
             notify(store)
             assert await ring(bell, 1) == "notified"
+
+    asyncio.run(listen())
+
+
+def test_it_is_silent_while_the_store_is_not_believed(store: Store) -> None:
+    async def listen() -> None:
+        async with aclosing(DeliveryBell(LEGACY).run()) as bell:  # type: ignore[type-var]  # it is a generator
+            assert await ring(bell, 5) == "listening"
+            acts = PostgresTrust(store.connect("cutover"))
+            acts.suspend(by="petra", reason="restored")
+            store.accept(a_journal_entry("DE01"))
+            notify(store)
+            next_ring = asyncio.ensure_future(ring(bell, LOOK_EVERY_SECONDS + 5))
+            assert not (await asyncio.wait({next_ring}, timeout=1))[0]
+            acts.resume(by="petra", reason="restored", facts={})
+            notify(store)
+            assert await next_ring == "notified"
 
     asyncio.run(listen())
 

@@ -2,7 +2,8 @@
 
 It rings once whenever it starts to listen, at once when it is notified, then at most once in two seconds; and every few seconds it asks
 the store whether anything is due, so that a lost notification and a retry that has become due are heard too. It is silent while all that
-is due is at companies that a worker delivers to at that moment, or that rest after an outage. A bell, never a work list.
+is due is at companies that a worker delivers to at that moment, or that rest after an outage, and while the store is not believed. A bell,
+never a work list.
 """
 
 from __future__ import annotations

@@ -38,7 +38,12 @@ def delivery_dag(dag_id: str, erp: str, role: Role, *, clock: CronTriggerTimetab
         tags=["hybrid-erp", verb, erp],
     ) as built:
         # Both longer than any call to an ERP may take: what is still there then hangs.
-        @task(retries=3, retry_delay=timedelta(seconds=3), execution_timeout=timedelta(seconds=2 * (SECONDS_OF_WORK + lease_seconds)))
+        @task(
+            retry_policy=ErpRetryPolicy(),
+            retries=3,
+            retry_delay=timedelta(seconds=3),
+            execution_timeout=timedelta(seconds=2 * (SECONDS_OF_WORK + lease_seconds)),
+        )
         def survey(erp: str, role: str) -> list[str]:
             """Deliver what is little; name the companies that need a task of their own."""
             from hybrid_erp.wiring.tasks import survey_and_deliver
