@@ -50,6 +50,16 @@ def test_a_region_that_never_moved_says_so(client: Client, region: Store) -> Non
     assert client.get("/v1/cutovers/emea").json()["cutovers"] == []
 
 
+@pytest.mark.parametrize(("change", "told"), [("identity = 'another'", "nothing is sent"), ("is_recovering = true", "is being recovered")])
+def test_a_store_that_is_not_believed_stands_in_the_way(client: Client, store: Store, change: str, told: str) -> None:
+    store.sql(f"UPDATE store_trust SET {change}")
+
+    (what,) = client.get("/v1/cutovers/emea").json()["in_the_way"]
+
+    assert told in what
+    assert what in client.get("/cutovers/emea").text
+
+
 def test_what_stands_in_the_way_of_a_move_is_told_first(client: Client, region: Store) -> None:
     region.accept(a_journal_entry())
     region.claim_one()

@@ -54,6 +54,10 @@ IN_THE_WAY: LiteralString = """
     SELECT erp || ' has not confirmed that ' || legal_entity || ' is ' || desired FROM lock_out
     WHERE read_back_at IS NULL AND cutover_id IN (SELECT cutover_id FROM cutover WHERE region = %(region)s)
     GROUP BY erp, legal_entity, desired
+    UNION ALL
+    SELECT CASE WHEN identity <> store_identity() THEN 'the store was restored, failed over or copied: nothing is sent, and no region moves'
+                ELSE 'the store is being recovered: no region moves' END
+    FROM store_trust WHERE identity <> store_identity() OR is_recovering
     ORDER BY what
 """
 
