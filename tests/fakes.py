@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import chain
 from uuid import UUID
 
 from fastapi import HTTPException
@@ -178,9 +179,9 @@ class FakeIntakeStore:
 
     postings: dict[UUID, Posting] = field(default_factory=dict)
 
-    def accept(self, postings: Iterable[Posting], *, accepted_by: str) -> Sequence[Stored | RefusedEventError]:
+    def accept(self, parts: Iterable[Sequence[Posting]], *, accepted_by: str) -> Sequence[Stored | RefusedEventError]:
         answers = []
-        for posting in postings:
+        for posting in chain.from_iterable(parts):
             answers.append(Stored(posting.posting_id, new=posting.posting_id not in self.postings))
             self.postings.setdefault(posting.posting_id, posting)
         return answers

@@ -43,8 +43,8 @@ class Stored:
 class IntakeStore(Protocol):
     """Where accepted postings go."""
 
-    def accept(self, postings: Iterable[Posting], *, accepted_by: str) -> Sequence[Stored | RefusedEventError]:
-        """Store all that can be stored in one transaction, durably, and answer each in order. Some may be written before the last come.
+    def accept(self, parts: Iterable[Sequence[Posting]], *, accepted_by: str) -> Sequence[Stored | RefusedEventError]:
+        """Store all that can be stored in one transaction, durably, and answer each in order. A part may be written before the next comes.
 
         Refused are: a key used before with other content, a document version known with other content, a version older than one
         accepted, a document of another source.

@@ -6,7 +6,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from hybrid_erp.flow.intake import posting_of
+from hybrid_erp.flow.checks import posting_of
 from hybrid_erp.model.load import KnownToStore, LoadPlan
 from hybrid_erp.operations.load.plan import plan_load
 from hybrid_erp.operations.load.terms import LoadTerms

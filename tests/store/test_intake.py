@@ -36,7 +36,7 @@ def refusal_of(store: Store, event: dict[str, Any]) -> RefusedEventError:
 
 def in_parts(store: Store, part: int, connections: int = 1) -> Intake:
     """Intake that writes so many postings while it checks the next."""
-    return Intake(SETTINGS.firm, PostgresIntake(store.pool("intake", connections), part))
+    return Intake(SETTINGS.firm, PostgresIntake(store.pool("intake", connections)), part)
 
 
 def test_an_accepted_event_survives_a_crash_of_postgresql(store: Store) -> None:
@@ -271,8 +271,8 @@ def test_batches_that_wait_for_each_other_in_a_circle_are_both_answered(store: S
             wait_until(lambda: store.one(writing, store.database) == 2)
             yield second
 
-        postings = (intake.posting_of(event) for event in both_have_written_one())
-        return [answer.new for answer in intake.store.accept(postings, accepted_by="tests") if isinstance(answer, Stored)]
+        parts = ([intake.posting_of(event)] for event in both_have_written_one())
+        return [answer.new for answer in intake.store.accept(parts, accepted_by="tests") if isinstance(answer, Stored)]
 
     with ThreadPoolExecutor(2) as pool:
         answers = [*pool.map(send, (one, other), (other, one))]
@@ -297,9 +297,9 @@ def test_no_part_is_lost_behind_one_that_starts_again(store: Store) -> None:
     events = [a_journal_entry(id="k"), a_journal_entry(id="k"), a_journal_entry()]
     intake = in_parts(store, 1)
 
-    def slowly() -> Iterator[Posting]:
+    def slowly() -> Iterator[list[Posting]]:
         for event in events:
-            yield intake.posting_of(event)
+            yield [intake.posting_of(event)]
             time.sleep(0.1)  # PostgreSQL has refused the second event by the time that the third comes
 
     answers = intake.store.accept(slowly(), accepted_by="tests")

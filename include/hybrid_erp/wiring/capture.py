@@ -11,7 +11,7 @@ import psycopg
 
 from hybrid_erp.adapters.store.captures import PostgresCaptures
 from hybrid_erp.adapters.store.dual_run import PostgresDualRun
-from hybrid_erp.flow.intake import posting_of
+from hybrid_erp.flow.checks import posting_of
 from hybrid_erp.model.errors import ErpUnavailableError, WrongSystemError
 from hybrid_erp.operations.capture.canonical import Canon
 from hybrid_erp.operations.capture.capture import Policies, follow

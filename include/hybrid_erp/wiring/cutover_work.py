@@ -17,7 +17,7 @@ from hybrid_erp.adapters.store.dead_letters import PostgresDeadLetters
 from hybrid_erp.adapters.store.dual_run import PostgresDualRun
 from hybrid_erp.adapters.store.intake import PostgresIntake
 from hybrid_erp.adapters.store.waking import NOTIFY, channel_of
-from hybrid_erp.flow.intake import posting_of
+from hybrid_erp.flow.checks import posting_of
 from hybrid_erp.model.cutover import Cutover
 from hybrid_erp.model.delivery import Role
 from hybrid_erp.model.errors import HybridErpError
@@ -101,7 +101,7 @@ class CutoverWork:
         events = [event for entity in cutover.legal_entities for event in canary_events(cutover, entity, currencies[entity], plan.canary)]
         with store_pool("intake", size=1, conninfo=conninfo) as pool:
             intake = PostgresIntake(pool)
-            for answer in intake.accept([posting_of(configured.firm, event) for event in events], accepted_by="cutover"):
+            for answer in intake.accept([[posting_of(configured.firm, event) for event in events]], accepted_by="cutover"):
                 if isinstance(answer, HybridErpError):
                     raise answer
         return canary_ids(cutover)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from hybrid_erp.flow.intake import posting_of
+from hybrid_erp.flow.checks import posting_of
 from hybrid_erp.model.errors import ConfigurationError
 from hybrid_erp.model.posting import Posting
 from hybrid_erp.operations.load.terms import LoadTerms

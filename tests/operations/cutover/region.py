@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 
 from hybrid_erp.adapters.store.claims import PostgresClaims
 from hybrid_erp.adapters.store.cutovers import PostgresCutovers
-from hybrid_erp.flow.intake import posting_of
+from hybrid_erp.flow.checks import posting_of
 from hybrid_erp.model.cutover import ApproverRole, Cutover, CutoverRequest, Direction, Limits, Mode, Step
 from hybrid_erp.model.cutover_plan import Approvers, CutoverPlan
 from hybrid_erp.model.delivery import InDoubt, Role
@@ -273,7 +273,7 @@ class Region:
                 told = f"live-{self.amounts}"
                 events.append(a_journal_entry(legal_entity, amount=f"{self.amounts}.00", id=told, number=told))
         postings = [posting_of(SETTINGS.firm, event) for event in events]
-        (by or self.here).connections.intake().accept(postings, accepted_by="tests")
+        (by or self.here).connections.intake().accept([postings], accepted_by="tests")
         self.accepted += [posting.posting_id for posting in postings]
 
     def type_in(self, erp: str, legal_entity: str) -> bool:

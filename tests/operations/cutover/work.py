@@ -18,9 +18,9 @@ from hybrid_erp.adapters.store.dead_letters import PostgresDeadLetters
 from hybrid_erp.adapters.store.dual_run import PostgresDualRun
 from hybrid_erp.adapters.store.reconciliations import PostgresReconciliations
 from hybrid_erp.adapters.store.settlements import PostgresSettlements
+from hybrid_erp.flow.checks import posting_of
 from hybrid_erp.flow.claim import Worker
 from hybrid_erp.flow.deliver import Delivery
-from hybrid_erp.flow.intake import posting_of
 from hybrid_erp.model.cutover import Cutover
 from hybrid_erp.model.cutover_plan import Canary as CanaryAccounts
 from hybrid_erp.model.delivery import Role
@@ -130,7 +130,7 @@ class WorkOnFakes:
     def accept_canaries(self, cutover: Cutover) -> Sequence[UUID]:
         """Take the smoke test's entries in, once."""
         events = [event for entity in cutover.legal_entities for event in canary_events(cutover, entity, CURRENCIES[entity], CANARY)]
-        for answer in self.connections.intake().accept([posting_of(SETTINGS.firm, event) for event in events], accepted_by="cutover"):
+        for answer in self.connections.intake().accept([[posting_of(SETTINGS.firm, event) for event in events]], accepted_by="cutover"):
             if isinstance(answer, HybridErpError):
                 raise answer
         return canary_ids(cutover)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain
 from typing import Any, Final, Self
 from uuid import UUID
 
@@ -55,16 +55,16 @@ class PostgresIntake:
     """Stores postings. Needs the rights of `hybrid_erp_intake`."""
 
     pool: ConnectionPool[Connection[_Row]]
-    part: int = 250
-    """How many postings are written together, while the next are checked."""
 
-    def accept(self, postings: Iterable[Posting], *, accepted_by: str) -> Sequence[Stored | RefusedEventError]:
+    def accept(self, parts: Iterable[Sequence[Posting]], *, accepted_by: str) -> Sequence[Stored | RefusedEventError]:
         """Store the new ones in one transaction; answer each in order."""
-        incoming, taken = iter(postings), list[Posting]()
+        incoming, taken = iter(parts), list[Posting]()
         try:
             return self._as_they_come(incoming, taken, accepted_by)
         except (errors.UniqueViolation, errors.LockNotAvailable):
-            taken += incoming  # another batch has one of these keys or documents: wait for it, in the one order, and look again
+            taken += chain.from_iterable(
+                incoming
+            )  # another batch has one of these keys or documents: wait for it, in the one order, and look again
         for _ in range(MAX_ROUNDS):
             try:
                 with self.pool.connection() as connection, connection.pipeline():
@@ -73,9 +73,9 @@ class PostgresIntake:
                 continue  # another batch wrote one of these keys between our look and our write
         raise errors.SerializationFailure(f"the same keys were written by others {MAX_ROUNDS} times in a row; send the batch again")
 
-    def _as_they_come(self, incoming: Iterator[Posting], taken: list[Posting], accepted_by: str) -> _Answers:
+    def _as_they_come(self, incoming: Iterator[Sequence[Posting]], taken: list[Posting], accepted_by: str) -> _Answers:
         """Part by part: PostgreSQL writes one while the events of the next are checked."""
-        parts = _parts(incoming, self.part, taken)
+        parts = _noted(incoming, taken)
         first = next(parts, None)
         if first is None:
             return []
@@ -87,10 +87,11 @@ class PostgresIntake:
         return answers
 
 
-def _parts(incoming: Iterator[Posting], size: int, taken: list[Posting]) -> Iterator[list[Posting]]:
-    while part := list(islice(incoming, size)):
+def _noted(incoming: Iterator[Sequence[Posting]], taken: list[Posting]) -> Iterator[Sequence[Posting]]:
+    for part in incoming:
         taken += part  # before it can be lost with what fails next
-        yield part
+        if part:
+            yield part
 
 
 def _take(connection: Connection[_Row], postings: Sequence[Posting], accepted_by: str, *, keys_too: bool) -> _Answers:
