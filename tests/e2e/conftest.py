@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from sandbox.fault_proxy import Fault
-from sandbox.places import SANDBOX
+from sandbox.places import for_tests
 from sandbox.site import LINES, Site, new_site, start
 from tests.builders import CONFIG
 from tests.e2e.through_airflow import ThroughAirflow
@@ -28,7 +28,7 @@ def running_airflow(progress: Callable[[str], None], tmp_path_factory: pytest.Te
     for erp in erps["erps"].values():
         erp["lease_seconds"] = LEASE_SECONDS
     (config / "erps.yaml").write_text(yaml.safe_dump(erps))
-    site = replace(new_site(SANDBOX / f"test-e2e-{os.getpid()}", progress, airflow=True, faulty_lines=True), config=config)
+    site = replace(new_site(for_tests(f"test-e2e-{os.getpid()}"), progress, airflow=True, faulty_lines=True, durable=False), config=config)
     site.save()
     launched = start(site, progress, temporary=True)
     try:

@@ -33,7 +33,7 @@ LEASE_SECONDS = 10
 @pytest.fixture(scope="session")
 def faulty_site(progress: Callable[[str], None]) -> Iterator[Site]:
     """A site of its own: its PostgreSQL is restarted, its workers are killed."""
-    with running_site(f"test-faults-{os.getpid()}", progress, airflow=False) as running:
+    with running_site(f"test-faults-{os.getpid()}", progress, airflow=False, durable=False) as running:
         yield running
 
 

@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from hybrid_erp.flow.intake import Intake
+from hybrid_erp.flow.checks import posting_of
 from hybrid_erp.model.booking import Booking
 from hybrid_erp.model.claim import Claim, boot_clock
 from hybrid_erp.model.delivery import Role
 from hybrid_erp.model.firm import Firm
 from tests.builders import a_journal_entry, the_settings
-from tests.fakes import FakeIntakeStore
 
 FIRM = the_settings().firm
 ERP = "fake-erp"
@@ -20,7 +19,7 @@ ERP = "fake-erp"
 
 def a_claim(event: dict[str, Any] | None = None, *, lease_seconds: float = 60, **changes: Any) -> Claim:
     """A first claim of an accepted event, an entry of 100.10 EUR unless told."""
-    posting = Intake(FIRM, FakeIntakeStore()).posting_of(event or a_journal_entry())
+    posting = posting_of(FIRM, event or a_journal_entry())
     terms: dict[str, Any] = {
         "posting_id": posting.posting_id,
         "legal_entity": posting.document.legal_entities[0],

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hybrid_erp.flow.checks import posting_of
 from hybrid_erp.flow.intake import Intake, Verdict
 from hybrid_erp.model.documents import JournalEntry
 from hybrid_erp.model.errors import (
@@ -26,7 +27,7 @@ from tests.flow.claims import FIRM
 
 def refused(event: Any) -> RefusedEventError:
     with pytest.raises(RefusedEventError) as caught:
-        Intake(FIRM, FakeIntakeStore()).posting_of(event)
+        posting_of(FIRM, event)
     assert caught.value.remedy
     return caught.value
 
@@ -134,7 +135,7 @@ def test_an_event_that_contains_itself_is_refused() -> None:
 def test_text_that_only_looks_like_a_nul_is_taken() -> None:
     event = a_journal_entry(description="written as \\u0000")
 
-    document = Intake(FIRM, FakeIntakeStore()).posting_of(event).document
+    document = posting_of(FIRM, event).document
 
     assert isinstance(document, JournalEntry)
     assert document.description == "written as \\u0000"
@@ -180,7 +181,7 @@ def test_an_event_of_a_region_whose_configuration_is_wrong_may_be_sent_again_lat
     firm = replace(FIRM, region_of=region_of, disabled_legal_entities=frozenset({"DE01"}))
 
     with pytest.raises(DisabledRegionError):
-        Intake(firm, FakeIntakeStore()).posting_of(a_journal_entry())
+        posting_of(firm, a_journal_entry())
 
 
 def test_bad_events_do_not_keep_good_ones_out() -> None:
@@ -202,7 +203,7 @@ def test_bad_events_do_not_keep_good_ones_out() -> None:
 def test_an_event_without_a_correlation_id_is_traced_by_its_key() -> None:
     event = a_journal_entry(id="e-1", source="billing")
 
-    assert Intake(FIRM, FakeIntakeStore()).posting_of(event).correlation_id == "billing/e-1"
+    assert posting_of(FIRM, event).correlation_id == "billing/e-1"
 
 
 def test_the_answer_to_an_accepted_event_names_the_regions_that_have_something_to_do() -> None:

@@ -47,7 +47,7 @@ TODAY = date(2026, 11, 20)
 @pytest.fixture(scope="module")
 def load_site(progress: Callable[[str], None]) -> Iterator[Site]:
     """A site of its own, with half a year of a firm's events booked in the legacy ERP; this process speaks to it as a task would."""
-    with running_site(f"test-load-{os.getpid()}", progress, airflow=False) as site, pytest.MonkeyPatch.context() as patch:
+    with running_site(f"test-load-{os.getpid()}", progress, airflow=False, durable=False) as site, pytest.MonkeyPatch.context() as patch:
         for name, value in site.environment().items():
             if name.startswith(("AIRFLOW_CONN_", "HYBRID_ERP_")):
                 patch.setenv(name, value)

@@ -6,14 +6,13 @@ import os
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain, pairwise
 
 import pytest
 
-from hybrid_erp.flow.intake import Intake
+from hybrid_erp.flow.checks import posting_of
 from hybrid_erp.model.documents import (
     FIRM,
     CanonicalDocument,
@@ -30,7 +29,6 @@ from hybrid_erp.model.documents import (
 from hybrid_erp.model.money import ZERO, round_money
 from hybrid_erp.model.ownership import period_of
 from hybrid_erp.model.posting import Posting
-from hybrid_erp.ports import Stored
 from hybrid_erp.settings import Settings
 from sandbox.firm import Firm
 from sandbox.firm.business_days import TODAY, last_day, working_day_until
@@ -45,13 +43,6 @@ import hashlib, json
 from sandbox.firm import Firm
 print(hashlib.sha256(json.dumps(list(Firm(seed=2026).history())).encode()).hexdigest())
 """
-
-
-class ForgetfulStore:
-    """Takes everything and keeps nothing."""
-
-    def accept(self, postings: Iterable[Posting], *, accepted_by: str) -> Sequence[Stored]:
-        return [Stored(posting.posting_id, new=True) for posting in postings]
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +63,7 @@ def history(firm: Firm) -> list[CloudEvent]:
 @pytest.fixture(scope="module")
 def postings(history: list[CloudEvent], settings: Settings) -> list[Posting]:
     """Each event as the real intake takes it: one that it refuses fails every test here."""
-    intake = Intake(settings.firm, ForgetfulStore())
-    return [intake.posting_of(event) for event in history]
+    return [posting_of(settings.firm, event) for event in history]
 
 
 @pytest.fixture(scope="module")
@@ -329,8 +319,7 @@ def test_master_data_is_what_no_event_tells(documents: list[CanonicalDocument], 
 @pytest.mark.parametrize("events", [20, 57, 200, 500])
 def test_a_story_is_complete_in_itself(firm: Firm, settings: Settings, events: int) -> None:
     story = firm.story(events)
-    intake = Intake(settings.firm, ForgetfulStore())
-    documents = [intake.posting_of(event).document for event in story]
+    documents = [posting_of(settings.firm, event).document for event in story]
 
     assert len(story) == events
     assert set(SHOWN) <= {each.document_type for each in documents}

@@ -40,7 +40,7 @@ def test_what_holds_secrets_is_readable_by_its_owner_alone(site: Site) -> None:
 
 
 def test_a_second_site_runs_beside_the_first_and_leaves_it_alone(site: Site, progress: Callable[[str], None]) -> None:
-    with running_site(f"test-second-{os.getpid()}", progress, airflow=False) as second:
+    with running_site(f"test-second-{os.getpid()}", progress, airflow=False, durable=False) as second:
         assert not set(second.ports.values()) & set(site.ports.values())
         with second.cluster.admin() as connection:
             connection.execute("CREATE DATABASE made_in_the_second")

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
 
 from hybrid_erp.adapters.store.captures import PostgresCaptures
 from hybrid_erp.adapters.store.dual_run import Boundary, PostgresDualRun
+from hybrid_erp.flow.checks import posting_of
 from hybrid_erp.model.booking import Booking, BookingLine
 from hybrid_erp.model.books import Changes, Entry, Origin
 from hybrid_erp.model.claim import Claim
@@ -90,7 +92,7 @@ def dual(store: Store) -> Store:
 def captured(store: Store, *pages: Sequence[Entry], erp: str = LEGACY, policies: Policies = POLICIES, **changes: Any) -> dict[str, int]:
     """Follow one company's books to their end."""
     captures = PostgresCaptures(store.connect("capture"), "capture")
-    canon = Canon(erp, SETTINGS.firm, store.intake().posting_of, lambda native_id: captures.invoice_of(erp, "DE01", native_id))
+    canon = Canon(erp, SETTINGS.firm, partial(posting_of, SETTINGS.firm), lambda native_id: captures.invoice_of(erp, "DE01", native_id))
     return dict(follow(erp, "DE01", Pages(pages, **changes), captures, canon, policies))  # type: ignore[arg-type]
 
 

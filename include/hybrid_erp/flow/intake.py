@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from hybrid_erp.flow.checks import Require, anything, posting_of, postings_of
+from hybrid_erp.flow.checks import Require, anything, postings_of
 from hybrid_erp.model.errors import MalformedEventError, RefusedEventError
 from hybrid_erp.model.firm import Firm
 from hybrid_erp.model.posting import Posting
@@ -58,10 +58,6 @@ class Intake:
 
         results = iter(self.store.accept(acceptable(), accepted_by=accepted_by))
         return [_answer(each, next(results)) if isinstance(each, Posting) else _refused(each) for each in checked]
-
-    def posting_of(self, event: Any) -> Posting:
-        """Check one event completely. Raises as the function of this name."""
-        return posting_of(self.firm, event)
 
 
 def _from_outside(checked: Posting | RefusedEventError) -> Posting | RefusedEventError:

@@ -44,7 +44,7 @@ _runs = itertools.count(1)
 @contextmanager
 def region_in_dual_run(progress: Callable[[str], None], folder: Path) -> Iterator[Site]:
     """A site of its own in dual run, with some months of a firm's events in both ERPs; this process speaks to it as a task would."""
-    with running_site(f"test-rec-{os.getpid()}", progress, airflow=False) as site, pytest.MonkeyPatch.context() as patch:
+    with running_site(f"test-rec-{os.getpid()}", progress, airflow=False, durable=False) as site, pytest.MonkeyPatch.context() as patch:
         for name, value in site.environment().items():
             if name.startswith(("AIRFLOW_CONN_", "HYBRID_ERP_")):
                 patch.setenv(name, value)
