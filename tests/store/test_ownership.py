@@ -25,7 +25,7 @@ RECONCILED = {
     *(f"reconciliation_{part}" for part in ("amount", "balance", "check", "difference", "entity", "evidence", "left_out")),
 }
 LOADED = {"load", "load_balance", "load_document", "load_item", "load_gap"}
-LIMITS = {"turn", "outage"}
+LIMITS = {"turn", "outage", "attendance"}
 BOUNDARY = {"dual_run_boundary", "dual_run_contained"}
 CAPTURED = {"native_document", "capture_cursor"}
 OWNED = {"ownership", "ownership_period", "ownership_history", "pin"}

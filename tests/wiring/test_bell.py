@@ -7,8 +7,10 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
+from hybrid_erp.adapters.store.attendance import PostgresAttendance
 from hybrid_erp.adapters.store.trust import PostgresTrust
 from hybrid_erp.adapters.store.waking import channel_of
+from hybrid_erp.model.delivery import Role
 from hybrid_erp.wiring.bell import LOOK_EVERY_SECONDS, LOOK_SOON_SECONDS, QUIET_SECONDS, DeliveryBell
 from tests.builders import a_journal_entry
 from tests.stores import LEGACY, Store
@@ -79,6 +81,26 @@ def test_its_sibling_is_rung_for_at_once(store: Store) -> None:
             store.accept(a_journal_entry("DE01"), a_journal_entry("UK01"))
             notify(store)
             assert await ring(bell, 1) == "notified"
+
+    asyncio.run(listen())
+
+
+def test_nothing_is_rung_for_while_a_delivery_stays_that_looks_for_it(store: Store) -> None:
+    async def listen() -> None:
+        async with aclosing(DeliveryBell(LEGACY).run()) as bell:  # type: ignore[type-var]  # it is a generator
+            assert await ring(bell, 5) == "listening"
+            delivery = PostgresAttendance(store.connect("delivery"), LEGACY, Role.CONTROL, "worker")
+            assert delivery.stay()
+            store.accept(a_journal_entry("DE01"))
+            notify(store)
+            next_ring = asyncio.ensure_future(ring(bell, LOOK_EVERY_SECONDS))
+            await asyncio.wait([next_ring], timeout=1)
+            assert not next_ring.done()
+
+            delivery.leave()
+            began = time.monotonic()
+            assert await next_ring == "due"
+            assert time.monotonic() - began < LOOK_SOON_SECONDS + 1
 
     asyncio.run(listen())
 

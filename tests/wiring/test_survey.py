@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from hybrid_erp.adapters.store.attendance import LEASE_SECONDS, PostgresAttendance
 from hybrid_erp.flow.deliver import Progress
 from hybrid_erp.model.delivery import Role
 from hybrid_erp.model.errors import ErpUnavailableError
@@ -14,7 +17,7 @@ from hybrid_erp.wiring.limits import CompanyTurn, in_turn
 from hybrid_erp.wiring.tasks import deliver_company_visibly, survey_and_deliver
 from tests.builders import a_journal_entry
 from tests.fakes import FakeErp
-from tests.stores import LEGACY, Store
+from tests.stores import LEGACY, Store, wait_until
 
 
 @pytest.fixture
@@ -25,8 +28,14 @@ def erps(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeErp]:
     return companies
 
 
-def survey(*, little: int = 100) -> list[str]:
-    return survey_and_deliver(LEGACY, little=little, seconds=20)
+def survey(*, little: int = 100, stay_seconds: float = 0.0) -> list[str]:
+    return survey_and_deliver(LEGACY, little=little, seconds=20, stay_seconds=stay_seconds)
+
+
+def another_stays(store: Store) -> PostgresAttendance:
+    attendance = PostgresAttendance(store.connect("delivery"), LEGACY, Role.CONTROL, "another")
+    assert attendance.stay()
+    return attendance
 
 
 def test_what_is_little_is_delivered_and_what_is_more_is_named(store: Store, erps: dict[str, FakeErp]) -> None:
@@ -115,6 +124,52 @@ def test_a_company_that_finds_no_slot_gets_a_task_that_waits_for_one(store: Stor
 def test_what_the_survey_does_not_reach_in_its_time_is_named(store: Store, erps: dict[str, FakeErp]) -> None:
     waiting = store.accept(a_journal_entry("DE01"), a_journal_entry("UK01"))
 
-    assert survey_and_deliver(LEGACY, little=100, seconds=-1) == ["DE01", "UK01"]
+    assert survey_and_deliver(LEGACY, little=100, seconds=-1, stay_seconds=0.0) == ["DE01", "UK01"]
 
     assert {store.state(each) for each in waiting} == {"waiting"}
+
+
+def test_it_stays_for_what_comes_next_at_any_company(store: Store, erps: dict[str, FakeErp]) -> None:
+    first = store.accept(a_journal_entry("DE01"))
+    with ThreadPoolExecutor(1) as pool:
+        survey_ends = pool.submit(survey, stay_seconds=15.0)
+        wait_until(lambda: store.one("SELECT count(*) FROM attendance") == 1)
+        second = store.accept(a_journal_entry("UK01"))
+        wait_until(lambda: [store.state(each) for each in (*first, *second)] == ["posted", "posted"])
+        assert not survey_ends.done(), "both were posted by the one that stayed"
+        store.sql("UPDATE attendance SET token = gen_random_uuid()")  # another one stays from now on
+        assert survey_ends.result() == []
+
+
+def test_one_that_has_delivered_nothing_does_not_stay(store: Store, erps: dict[str, FakeErp]) -> None:
+    began_at = time.monotonic()
+
+    assert survey(stay_seconds=15.0) == []
+
+    assert time.monotonic() - began_at < 15
+
+
+def test_two_do_not_stay_at_once_and_one_that_was_killed_is_replaced(store: Store, erps: dict[str, FakeErp]) -> None:
+    other, began_at = another_stays(store), time.monotonic()
+    store.accept(a_journal_entry("DE01"))
+
+    assert survey(stay_seconds=15.0) == []
+
+    assert time.monotonic() - began_at < 15
+    store.sql("UPDATE attendance SET until = until - make_interval(secs => %s)", LEASE_SECONDS)
+    one = PostgresAttendance(store.connect("delivery"), LEGACY, Role.CONTROL, "one")
+    assert one.stay()
+    assert not other.stay()
+    other.leave()
+    assert one.stay(), "only its own stay is ended"
+
+
+def test_one_that_stays_leaves_alone_what_rests(store: Store, erps: dict[str, FakeErp]) -> None:
+    erps["DE01"].down = True
+    store.accept(a_journal_entry("DE01"))
+    survey()
+    store.accept(a_journal_entry("UK01"))
+
+    assert survey(stay_seconds=0.5) == []
+
+    assert store.one("SELECT count(*) FROM attendance") == 0

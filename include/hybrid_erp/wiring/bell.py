@@ -2,8 +2,8 @@
 
 It rings once whenever it starts to listen, at once when it is notified, then at most once in two seconds; and every few seconds it asks
 the store whether anything is due, so that a lost notification and a retry that has become due are heard too. It is silent while all that
-is due is at companies that a worker delivers to at that moment, or that rest after an outage, and while the store is not believed. A bell,
-never a work list.
+is due is at companies that a worker delivers to at that moment, or that rest after an outage; while a delivery stays that looks for the
+next posting itself; and while the store is not believed. A bell, never a work list.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Final
 import psycopg
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
+from hybrid_erp.adapters.store.attendance import STAYS
 from hybrid_erp.adapters.store.turns import ATTENDED, DUE_ELSEWHERE
 from hybrid_erp.adapters.store.waking import channel_of
 from hybrid_erp.model.delivery import Role
@@ -56,8 +57,8 @@ class DeliveryBell(BaseEventTrigger):
                     await connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel_of(self.erp))))
                     yield _ring("listening")
                     while True:
-                        attended = await self._attended(connection)
-                        notified = await _notified(connection, LOOK_SOON_SECONDS if attended else LOOK_EVERY_SECONDS)
+                        soon = await self._attended(connection) or await self._stays(connection)
+                        notified = await _notified(connection, LOOK_SOON_SECONDS if soon else LOOK_EVERY_SECONDS)
                         if await self._due(connection):
                             yield _ring("notified" if notified else "due")
                             await asyncio.sleep(QUIET_SECONDS)
@@ -70,8 +71,14 @@ class DeliveryBell(BaseEventTrigger):
         rows = await (await connection.execute(ATTENDED, {"erp": self.erp, "role": self.role})).fetchall()
         return [row[0] for row in rows]
 
+    async def _stays(self, connection: Connection) -> bool:
+        """Whether a delivery looks for the next posting at any company."""
+        return await (await connection.execute(STAYS, {"erp": self.erp, "role": self.role})).fetchone() is not None
+
     async def _due(self, connection: Connection) -> bool:
-        """Whether anything is due at another company."""
+        """Whether anything is due at another company, and nobody looks for it."""
+        if await self._stays(connection):
+            return False
         terms = {"erp": self.erp, "role": self.role, "attended": await self._attended(connection)}
         return await (await connection.execute(DUE_ELSEWHERE, terms)).fetchone() is not None
 

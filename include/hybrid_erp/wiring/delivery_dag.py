@@ -15,6 +15,8 @@ from hybrid_erp.wiring.retries import ErpRetryPolicy
 
 SECONDS_OF_WORK: Final = 25
 LITTLE: Final = 100
+#: A run costs Airflow about as much as a hundred postings cost the ERP: under steady traffic one stays for as long as it may.
+STAY_SECONDS: Final = 5.0
 #: One that delivers, one that tries again, and one that serves the companies beside them.
 RUNS_AT_ONCE: Final = 3
 
@@ -48,7 +50,7 @@ def delivery_dag(dag_id: str, erp: str, role: Role, *, clock: CronTriggerTimetab
             """Deliver what is little; name the companies that need a task of their own."""
             from hybrid_erp.wiring.tasks import survey_and_deliver
 
-            return survey_and_deliver(erp, little=LITTLE, seconds=SECONDS_OF_WORK, role=Role(role))
+            return survey_and_deliver(erp, little=LITTLE, seconds=SECONDS_OF_WORK, stay_seconds=STAY_SECONDS, role=Role(role))
 
         @task(
             map_index_template="{{ task.op_kwargs['legal_entity'] }}",

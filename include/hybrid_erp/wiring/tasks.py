@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
+import psycopg
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from hybrid_erp.adapters.store.attendance import PostgresAttendance
 from hybrid_erp.adapters.store.claims import PostgresClaims
 from hybrid_erp.adapters.store.dead_letters import PostgresDeadLetters
 from hybrid_erp.adapters.store.outages import PostgresOutages
@@ -28,13 +32,57 @@ from hybrid_erp.wiring.limits import CompanyTurn, in_turn
 
 log: Final = logging.getLogger(__name__)
 
+#: How often a delivery that stays looks for the next posting.
+LOOK_SECONDS: Final = 0.25
 
-def survey_and_deliver(erp: str, *, little: int, seconds: float, role: Role = Role.CONTROL) -> list[str]:
+
+def survey_and_deliver(erp: str, *, little: int, seconds: float, stay_seconds: float, role: Role = Role.CONTROL) -> list[str]:
     """Deliver each company's postings here if they are few; name the companies that need a task of their own.
 
-    Left alone, and told in the log, are companies whose turn another worker has, and those that rest after an outage. One that has not
-    answered before is asked last, so that it holds up no sibling; and what is not reached within the time is named.
+    After the last posting it stays for a moment and takes what comes in, unless another delivery does so or a company has to be named. Left
+    alone, and told in the log, are companies whose turn another worker has, and those that rest after an outage. One that has not answered
+    before is asked last, so that it holds up no sibling; and what is not reached within the time is named.
     """
+    ends = boot_clock() + seconds
+    with store_connection("delivery") as connection:
+        attendance = PostgresAttendance(connection, erp, role, worker_name())
+        try:
+            done = _deliver_little(erp, little, ends, role)
+            leaves_at = boot_clock() + stay_seconds
+            while done.delivered and not done.named and _more_is_due(attendance, min(leaves_at, ends), done.left_alone):
+                again = _deliver_little(erp, little, ends, role)
+                leaves_at = boot_clock() + stay_seconds if again.delivered else leaves_at
+                done = replace(again, delivered=True)
+        finally:
+            with suppress(psycopg.OperationalError):  # without the store the stay ends by itself
+                attendance.leave()
+    for map_index, legal_entity in enumerate(done.named):
+        log.info("`deliver` [%d] is for %s.", map_index, legal_entity)
+    return done.named
+
+
+def _more_is_due(attendance: PostgresAttendance, until: float, left_alone: Collection[str]) -> bool:
+    """Stay until something is due, or until then; False at once while another delivery stays."""
+    while boot_clock() < until:
+        if not attendance.stay():
+            return False
+        if attendance.due(left_alone):
+            return True
+        time.sleep(LOOK_SECONDS)
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What one look at an ERP came to."""
+
+    named: list[str]
+    """Companies that need a task of their own."""
+    left_alone: frozenset[str]
+    delivered: bool
+
+
+def _deliver_little(erp: str, little: int, ends: float, role: Role) -> _Done:
     seen = _survey(erp, role)
     if not seen.due:
         log.info("Nothing is due at %s.", erp)
@@ -42,22 +90,22 @@ def survey_and_deliver(erp: str, *, little: int, seconds: float, role: Role = Ro
         log.info("%d postings of %s wait: %s", seen.due[legal_entity], legal_entity, seen.in_the_way[legal_entity])
     wanted = set(seen.due) - set(seen.in_the_way)
     others = [legal_entity for legal_entity in wanted if seen.due[legal_entity] > little]
-    ends = boot_clock() + seconds
+    delivered = False
     for legal_entity in sorted(wanted - set(others), key=lambda each: (each in seen.failed_before, each)):
         if boot_clock() > ends:
             others.append(legal_entity)
             continue
         try:
-            done = deliver_company(erp, legal_entity, seconds=seconds, role=role)
+            done = deliver_company(erp, legal_entity, seconds=ends - boot_clock(), role=role)
         except (ErpUnavailableError, WrongSystemError) as error:
             log.warning("%s at %s: %s A `deliver` task of its own shows the retries.", legal_entity, erp, error.message)
             others.append(legal_entity)
             continue
-        if isinstance(done, NoTurn) and not done.company_is_held:
+        if not isinstance(done, NoTurn):
+            delivered = delivered or bool(done)
+        elif not done.company_is_held:
             others.append(legal_entity)  # it waits in Airflow's pool for a slot
-    for map_index, legal_entity in enumerate(sorted(others)):
-        log.info("`deliver` [%d] is for %s.", map_index, legal_entity)
-    return sorted(others)
+    return _Done(sorted(others), frozenset(seen.in_the_way), delivered)
 
 
 @dataclass(frozen=True, slots=True)
