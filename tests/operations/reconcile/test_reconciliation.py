@@ -18,18 +18,18 @@ from hybrid_erp.adapters.store.observations_reading import PostgresComparison
 from hybrid_erp.adapters.store.reconciliation_facts import PostgresReconciliationFacts
 from hybrid_erp.adapters.store.reconciliations import PostgresReconciliations
 from hybrid_erp.model.booking import BookingLine
-from hybrid_erp.model.books import Changes, Entry, NumberSeries, Origin, ProjectFigures
+from hybrid_erp.model.books import Changes, Entry, NumberSeries, Origin, ProjectFigures, TimeFigures
 from hybrid_erp.model.claim import Claim, SettledDead, SettledPosted, SettledRetry
 from hybrid_erp.model.delivery import FailureClass, Role
 from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.errors import ConfigurationError, NotReconcilableError
-from hybrid_erp.model.reconciliation import Difference, DifferenceClass, EntityResult
+from hybrid_erp.model.reconciliation import Difference, DifferenceClass, EntityResult, ProjectRow
 from hybrid_erp.model.region_plan import RegionPlan
 from hybrid_erp.operations.reconcile.entity import EntityReconciliation
 from hybrid_erp.operations.reconcile.follow import Follower
 from hybrid_erp.operations.reconcile.look import EntityTerms, Looker
 from hybrid_erp.operations.reconcile.region import prepared
-from tests.builders import a_journal_entry
+from tests.builders import a_journal_entry, a_project, an_event
 from tests.observed import an_entry, with_lines
 from tests.operations.reconcile.ledger import Ledger
 from tests.stores import CLOUD, LEGACY, SETTINGS, Store
@@ -365,21 +365,89 @@ def test_a_project_figure_that_an_erp_does_not_keep_is_told_as_such_and_one_that
     assert (the_difference(firm.reconcile()).aspect, firm.reconcile().verdict.passed) == ("contract value", False)
 
 
+def on_project(ledger: Ledger, native_id: str, *, net: str = "100") -> None:
+    """An invoice with tax, and travel, of the project P-1."""
+    on_project, value = (("project", "P-1"),), Decimal(net)
+    lines = (
+        BookingLine("1100", value + 19, value + 19, on_project, party="C-1"),
+        BookingLine("2100", Decimal(-19), Decimal(-19), on_project, tax_code="DE-STD", tax_base=Decimal(-100)),
+        BookingLine("4000", -value, -value, on_project),
+    )
+    invoice = with_lines(an_entry(native_id, posting_id=UUID(int=8), changed_at=None, document_type=DocumentType.INVOICE), *lines)
+    cost = (BookingLine("5200", Decimal(40), Decimal(40), on_project), BookingLine("1000", Decimal(-40), Decimal(-40)))
+    ledger.post(invoice, with_lines(an_entry(f"{native_id}0", posting_id=UUID(int=9), changed_at=None), *cost))
+
+
+def figures(result: EntityResult) -> dict[str, ProjectRow]:
+    return {row.figure: row for row in result.projects if row.project == "P-1"}
+
+
 def test_what_is_billed_and_what_it_costs_is_told_by_project_of_both_erps(firm: Firm) -> None:
-    on_project = (("project", "P-1"),)
     for ledger, native_id in ((firm.legacy, "ar,1"), (firm.cloud, "account.move,1")):
-        lines = (
-            BookingLine("1100", Decimal(119), Decimal(119), on_project, party="C-1"),
-            BookingLine("2100", Decimal(-19), Decimal(-19), on_project, tax_code="DE-STD", tax_base=Decimal(-100)),
-            BookingLine("4000", Decimal(-100), Decimal(-100), on_project),
-        )
-        invoice = with_lines(an_entry(native_id, posting_id=UUID(int=8), changed_at=None, document_type=DocumentType.INVOICE), *lines)
-        cost = (BookingLine("5200", Decimal(40), Decimal(40), on_project), BookingLine("1000", Decimal(-40), Decimal(-40)))
-        ledger.post(invoice, with_lines(an_entry(f"{native_id}0", posting_id=UUID(int=9), changed_at=None), *cost))
+        on_project(ledger, native_id)
 
-    told = [each.control_total for each in firm.reconcile().evidence if each.figure == "projects by documents"]
+    result = firm.reconcile()
 
+    told = [each.control_total for each in result.evidence if each.figure == "projects by documents"]
     assert told == ["billed 100, cost 40 EUR"] * 2
+    assert {name: (row.legacy, row.cloud, row.classes) for name, row in figures(result).items()} == {
+        "billed": (Decimal(100), Decimal(100), ()),
+        "cost": (Decimal(40), Decimal(40), ()),
+    }
+
+
+def test_a_difference_of_a_project_is_that_of_its_documents_and_its_money_is_told_once(firm: Firm) -> None:
+    for ledger, native_id in ((firm.legacy, "ar,1"), (firm.cloud, "account.move,1")):
+        on_project(ledger, native_id)
+    by_hand = (BookingLine("5200", Decimal(7), Decimal(7), (("project", "P-1"),)), BookingLine("1000", Decimal(-7), Decimal(-7)))
+    firm.cloud.post(with_lines(an_entry("account.move,7", changed_at=None), *by_hand))
+    firm.legacy.post(replace(with_lines(an_entry("gl,8", changed_at=None), *by_hand), origin=Origin.PERIOD_RUN, period_run="depreciation"))
+
+    result = firm.reconcile()
+
+    cost = figures(result)["cost"]
+    assert (cost.legacy, cost.cloud) == (Decimal(47), Decimal(47))  # equal in sum, and not the same
+    assert cost.classes == ((DifferenceClass.NATIVE_IN_CLOUD, Decimal(7)), (DifferenceClass.PERIOD_RUN, Decimal(-7)))
+    assert found(result) == [(DifferenceClass.NATIVE_IN_CLOUD, Decimal(7)), (DifferenceClass.PERIOD_RUN, Decimal(7))]
+
+
+@pytest.mark.parametrize("arrives", [False, True])
+def test_a_time_entry_on_its_way_is_in_flight_until_it_has_arrived(firm: Firm, arrives: bool) -> None:
+    for erp in (LEGACY, CLOUD):
+        firm.store.known("project", "P-1", erp=erp)
+    worked = {"legal_entity": "DE01", "project": "P-1", "worker": "W-1", "worked_on": "2026-03-02", "hours": "2", "rate": "90.00"}
+    firm.store.accept(an_event("time_entry", worked | {"currency": "EUR"}))
+    control = firm.store.claim_one()
+    firm.store.settlements().settle(control, SettledPosted("jcitems,1", "1", None, None))
+    firm.legacy.works = [ProjectFigures("p,1", "P-1", "Bridge", None, "active", unbilled_hours=Decimal(2))]
+    firm.cloud.works = [ProjectFigures("project.work,1", "P-1", "Bridge", None, "active", unbilled_hours=Decimal(0))]
+    firm.legacy.time = [TimeFigures("jcitems,1", control.posting_id, "P-1", None, "W-1", date(2026, 3, 2), Decimal(2), None, None, True)]
+    if arrives:
+        firm.cloud = arriving = replace(Arriving(at_look=2), works=firm.cloud.works)
+        arriving.arrives = lambda: firm.store.settle_posted(firm.store.claim(CLOUD, role=Role.CANDIDATE)[0])
+
+    result = firm.reconcile()
+
+    difference = the_difference(result)
+    assert (difference.difference_class, difference.gross, difference.document_type) == (
+        DifferenceClass.IN_FLIGHT,
+        Decimal(180),
+        "time_entry",
+    )
+    assert (difference.arrived, result.verdict.passed) == (arrives, arrives)
+    assert figures(result)["unbilled hours"].classes == ((DifferenceClass.IN_FLIGHT, Decimal(-2)),)
+
+
+def test_a_project_on_its_way_has_not_arrived_because_no_document_differs(firm: Firm) -> None:
+    firm.store.known("customer", "C-1")
+    firm.store.accept(a_project("C-1", number="P-1"))
+    firm.store.settle_posted(firm.store.claim_one())
+    firm.legacy.works = [ProjectFigures("p,1", "P-1", "Bridge", None, "active")]
+
+    result = firm.reconcile()
+
+    assert (the_difference(result).difference_class, the_difference(result).arrived) == (DifferenceClass.IN_FLIGHT, False)
+    assert not result.verdict.passed
 
 
 def test_a_result_is_written_once_and_nobody_changes_it(firm: Firm) -> None:

@@ -64,10 +64,8 @@ class EntityReconciliation:
         """The same, with each posting marked that was in flight and is equal in both ERPs by now."""
         self.looker.follow_again()
         unequal = {each.posting_id for each in self.looker.documents()}
-        marked = tuple(
-            replace(each, arrived=each.difference_class in PASSING and each.posting_id is not None and each.posting_id not in unequal)
-            for each in seen.differences
-        )
+        arrived = {posting_id for posting_id in self.looker.posted_everywhere(seen.passing) if posting_id not in unequal}
+        marked = tuple(replace(each, arrived=each.difference_class in PASSING and each.posting_id in arrived) for each in seen.differences)
         return replace(seen, differences=marked)
 
     def _result(self, seen: Seen, looks: int) -> EntityResult:
@@ -93,4 +91,5 @@ class EntityReconciliation:
             ),
             verdict_of(terms.legal_entity, found, seen.checks, apart, tolerances, self.today),
             looks,
+            seen.projects,
         )
