@@ -93,15 +93,25 @@ def test_a_difference_of_a_project_is_that_of_its_documents_and_its_money_is_tol
 
 def test_of_an_invoice_that_one_erp_lacks_the_net_amount_is_not_billed_there(firm: Firm) -> None:
     on_project(firm.legacy, "ar,1")
-    on_project(firm.cloud, "account.move,1")
-    firm.cloud.alter("account.move,1")
-    draft = replace(firm.legacy.documents["ar,1"], native_id="account.move,2", posted=False)
-    firm.cloud.post(draft)
+    firm.legacy.post(replace(firm.legacy.documents["ar,1"], posting_id=None, origin=Origin.NATIVE))
 
     billed = figures(firm.reconcile())["billed"]
 
     assert (billed.legacy, billed.cloud) == (Decimal(100), Decimal(0))
-    assert billed.classes == ((DifferenceClass.UNEXPLAINED, Decimal(-100)),)  # the store knows nothing of this posting
+    assert billed.classes == ((DifferenceClass.NATIVE_IN_LEGACY, Decimal(-100)),)
+
+
+def test_what_is_a_draft_in_one_erp_costs_nothing_there(firm: Firm) -> None:
+    firm.booked("10.00")
+    lines = (BookingLine("5200", Decimal(10), Decimal(10), (("project", "P-1"),)), BookingLine("1000", Decimal(-10), Decimal(-10)))
+    for ledger in (firm.legacy, firm.cloud):
+        ledger.post(with_lines(ledger.documents[ledger.told[-1]], *lines))
+    firm.cloud.post(replace(firm.cloud.documents[firm.cloud.told[-1]], posted=False))
+
+    cost = figures(firm.reconcile())["cost"]
+
+    assert (cost.legacy, cost.cloud) == (Decimal(10), Decimal(0))
+    assert cost.classes == ((DifferenceClass.CHANGED_AFTER_POSTING, Decimal(-10)),)
 
 
 @pytest.mark.parametrize("arrives", [False, True])

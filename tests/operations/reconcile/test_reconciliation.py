@@ -260,12 +260,6 @@ def test_a_result_is_written_once_and_nobody_changes_it(firm: Firm) -> None:
     sums = firm.store.sql("SELECT account, sum(amount) AS amount FROM reconciliation_amount GROUP BY 1 ORDER BY 1")
     balance = firm.store.sql("SELECT account, sum(cloud - legacy) AS amount FROM reconciliation_balance GROUP BY 1 ORDER BY 1")
     assert sums == balance != []
-    for table in (
-        "reconciliation_project",
-        "reconciliation_entity",
-        "reconciliation_difference",
-        "reconciliation_amount",
-        "reconciliation_balance",
-    ):
+    for table in ("entity", "difference", "amount", "balance", "project"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
             firm.store.sql(f"DELETE FROM reconciliation_{table}")
