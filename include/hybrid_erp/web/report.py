@@ -100,7 +100,6 @@ def _entity(result: Result, entity: Mapping[str, Any]) -> dict[str, Any]:
     tolerances = _tolerances(result, entity["legal_entity"])
     classes = [_class(each, by_class[each.value], tolerances.get(each.value)) for each in DifferenceClass if each.value in by_class]
     unequal = [row for row in entity["trial_balance"] if row["difference"]]
-    projects = [row for row in entity["projects"] if row["difference"]]
     one_sided = sorted({row["figure"] for row in entity["projects"] if row["difference"] is None})
     equal = [row for row in entity["trial_balance"] if not row["difference"]]
     return {
@@ -108,8 +107,8 @@ def _entity(result: Result, entity: Mapping[str, Any]) -> dict[str, Any]:
         "classes": classes,
         "unequal": unequal,
         "equal": equal,
-        "unequal_projects": projects,
-        "equal_projects": sum(row["difference"] == 0 for row in entity["projects"]),
+        "unequal_projects": [row for row in entity["projects"] if row["difference"]],
+        "other_projects": [row for row in entity["projects"] if not row["difference"]],
         "one_sided": one_sided,
         "open_checks": Counter(each["holds"] for each in entity["checks"]),
     }

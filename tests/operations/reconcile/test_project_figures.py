@@ -70,6 +70,8 @@ def test_what_is_billed_and_what_it_costs_is_told_by_project_of_both_erps(firm: 
 
     told = [each.control_total for each in result.evidence if each.figure == "projects by documents"]
     assert told == ["billed 100, cost 40 EUR"] * 2
+    told = [each.control_total for each in result.evidence if each.figure == "documents by type"]
+    assert told == ["derived or like none of ours: 1 of 40 EUR; invoice: 1 of 119 EUR"] * 2
     assert {name: (row.legacy, row.cloud, row.classes) for name, row in figures(result).items()} == {
         "billed": (Decimal(100), Decimal(100), ()),
         "cost": (Decimal(40), Decimal(40), ()),

@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from hybrid_erp.model.reconciliation import EntityResult
-from hybrid_erp.operations.reconcile.figures import documents_on_projects
+from hybrid_erp.operations.reconcile.figures import documents_by_type, documents_on_projects
 from hybrid_erp.operations.reconcile.look import PASSING, Looker, Seen
 from hybrid_erp.operations.reconcile.trial_balance import left_out
 from hybrid_erp.operations.reconcile.verdict import let_pass, verdict_of
@@ -88,6 +88,7 @@ class EntityReconciliation:
             (
                 *(each for figures in seen.figures for each in figures.evidence(terms.currency)),
                 *documents_on_projects(seen.on_projects, seen.figures, terms.currency),
+                *documents_by_type(seen.totals, seen.figures, terms.currency),
             ),
             verdict_of(terms.legal_entity, found, seen.checks, apart, tolerances, self.today),
             looks,

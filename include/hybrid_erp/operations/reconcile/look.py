@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from hybrid_erp.model.comparison import DocumentDifference, ProjectSums
+from hybrid_erp.model.comparison import DocumentDifference, ObservedTotal, ProjectSums
 from hybrid_erp.model.delivery import PostingState
 from hybrid_erp.model.posting_facts import Boundary, PostingFacts
 from hybrid_erp.model.reconciliation import BalanceRow, Check, Coverage, Difference, DifferenceClass, ProjectRow
@@ -50,6 +50,7 @@ class Seen:
     differences: tuple[Difference, ...]
     checks: tuple[Check, ...]
     on_projects: tuple[ProjectSums, ...] = ()
+    totals: tuple[ObservedTotal, ...] = ()
     projects: tuple[ProjectRow, ...] = ()
 
     @property
@@ -112,7 +113,8 @@ class Looker:
         shares.add_contract_values(tier_two, *(projects for _, projects in told))
         projects, rest = project_rows(entity, self.terms.currency, *told, sums, hours, shares)
         found = [*classified, *tier_two, *time, *rest]
-        return Seen(Coverage(instant, position, *cursors), figures, rows, explained(rows, found), (*checks, *twice), sums, projects)
+        totals = tuple(self.legacy.comparison.document_totals(self.legacy.erp, self.cloud.erp, [entity]))
+        return Seen(Coverage(instant, position, *cursors), figures, rows, explained(rows, found), (*checks, *twice), sums, totals, projects)
 
     def documents(self) -> list[DocumentDifference]:
         """The documents on which the mirrors differ."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from hybrid_erp.model.books import DayMovement, Entry
-from hybrid_erp.model.comparison import Observed, ObservedMovement, ProjectSums
+from hybrid_erp.model.comparison import Observed, ObservedMovement, ObservedTotal, ProjectSums
 from hybrid_erp.model.posting_facts import Boundary, PostingFacts, TimeTerms
 from hybrid_erp.operations.compare import Mirrors
 
@@ -47,6 +47,9 @@ class Comparison(Mirrors, Protocol):
 
     def projects(self, legacy: str, cloud: str, legal_entity: str, expenses: Sequence[str]) -> Sequence[ProjectSums]:
         """What the documents of both ERPs come to on each project; `expenses` are the canonical accounts of cost."""
+
+    def document_totals(self, legacy: str, cloud: str, legal_entities: Sequence[str]) -> Sequence[ObservedTotal]:
+        """Count and sum of posted documents by type, in both ERPs."""
 
     def days(self, erp: str, legal_entity: str, account: str, period: str, *, baseline: bool = False) -> Sequence[DayMovement]:
         """A canonical account's movement by day."""
