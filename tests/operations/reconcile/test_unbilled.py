@@ -10,6 +10,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hybrid_erp.model.books import ProjectFigures, TimeFigures
 from hybrid_erp.model.delivery import PostingState
@@ -143,6 +145,30 @@ def test_thirds_of_an_hour_leave_nothing_unexplained() -> None:
 
     assert {each.difference_class for each in differences} == {DifferenceClass.NATIVE_IN_CLOUD}
     assert row.classes == ((DifferenceClass.NATIVE_IN_CLOUD, Decimal("2.33333")),)
+
+
+MINUTES = st.dictionaries(st.integers(1, 6), st.integers(1, 1440), max_size=6)
+
+
+@given(MINUTES, MINUTES, st.sets(st.integers(1, 6)), st.sets(st.integers(1, 6)))
+def test_whatever_differs_the_classes_are_the_whole_difference(
+    legacy: dict[int, int], cloud: dict[int, int], ours: set[int], refused: set[int]
+) -> None:
+    """Minutes are thirds of an hour, too; an entry that is not ours is another one in each ERP."""
+    sides = [
+        [
+            an_entry(UUID(int=key) if key in ours else None, Decimal(minutes) / 60, native_id=f"{erp},{key}")
+            for key, minutes in entries.items()
+        ]
+        for erp, entries in ((LEGACY, legacy), (CLOUD, cloud))
+    ]
+    dead = not_posted(PostingState.DEAD_LETTERED)
+    facts = [known(UUID(int=key), legacy=posted(), cloud=dead if key in refused else posted()) for key in ours]
+
+    differences, row = compared(sides[0], sides[1], *facts) if legacy or cloud else ([], None)
+
+    assert not [each for each in differences if each.difference_class is DifferenceClass.UNEXPLAINED]
+    assert row is None or sum((amount for _, amount in row.classes), Decimal(0)) == row.difference
 
 
 def test_what_an_erp_does_not_tell_is_shown_as_not_told_and_never_as_equal() -> None:

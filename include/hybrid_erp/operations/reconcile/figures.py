@@ -67,6 +67,8 @@ def projects_in_words(projects: Sequence[ProjectFigures], erp: str, currency: st
             told.append(f"{name} {sum(amounts, ZERO):,} {currency}{untold}")
         else:
             kept_elsewhere.append(name)
+    hours = [each.unbilled_hours for each in projects if each.unbilled_hours is not None]
+    told += [f"{sum(hours, ZERO):,.2f} unbilled hours"] if hours else []
     missing = [f"{', '.join(kept_elsewhere)} not told by {erp}"] if projects and kept_elsewhere else []
     return "; ".join([f"{len(projects)} projects", *told, *missing])
 

@@ -23,6 +23,11 @@ COMMENT ON COLUMN reconciliation_project.legacy IS 'Null: this ERP does not tell
 COMMENT ON COLUMN reconciliation_project.classes IS 'By how much it differs because of each class, cloud less legacy.';
 """
 
+# The few time entries that are never to be billed are asked for by each reconciliation: not by a look at every posting.
+UNBILLABLE = """
+CREATE INDEX posting_unbillable ON posting (posting_id) WHERE document_type = 'time_entry' AND data->>'billable' = 'false';
+"""
+
 RIGHTS = """
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON reconciliation_project FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON reconciliation_project FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -33,5 +38,5 @@ GRANT INSERT ON reconciliation_project TO hybrid_erp_delivery;
 
 def upgrade() -> None:
     """Make everything."""
-    for statements in (PROJECTS, RIGHTS):
+    for statements in (PROJECTS, UNBILLABLE, RIGHTS):
         op.get_bind().exec_driver_sql(statements.replace("%", "%%"))
