@@ -175,7 +175,7 @@ def test_a_credit_memo_names_the_invoice_that_it_takes_back_once_that_is_capture
     assert the_credit(dual).corrects == f"{LEGACY}:ar,9"
 
 
-def test_a_credit_memo_of_an_invoice_from_before_the_load_is_on_account_and_says_of_which(dual: Store) -> None:
+def test_a_credit_memo_of_an_invoice_settled_before_the_load_is_on_account_and_says_of_which(dual: Store) -> None:
     assert captured(dual, [a_native_credit(from_native_id="ar,2")]) == {"captured": 1}
 
     assert (the_credit(dual).on_account, the_credit(dual).reason) == (True, "takes back ar,2: rebate of the year")

@@ -101,7 +101,7 @@ class Canon:
         return self._billed(entry, DocumentType.INVOICE, sign=-1) | {"due_on": (entry.due_on or entry.booking.accounting_on).isoformat()}
 
     def credit_memo(self, entry: Entry) -> Data:
-        """As an invoice with the other sign. One that names no invoice, or one of the time before the load, is on account."""
+        """As an invoice with the other sign. One that names no invoice, or one that was settled before the load, is on account."""
         taken_back = entry.from_native_id
         original = self.invoice_of(taken_back) if taken_back else None
         if original is None and taken_back and self.held_back(taken_back):
@@ -111,7 +111,7 @@ class Canon:
             data["due_on"] = entry.due_on.isoformat()
         if original is not None:
             return data | {"corrects": original, "reason": entry.text[:200]}
-        # The other ERP holds no such invoice either: it came as an open item, or was settled before (ACCOUNTING B13).
+        # It was settled before the load: the other ERP holds no such invoice either (ACCOUNTING B13).
         named = f"takes back {taken_back}: " if taken_back else ""
         return data | {"on_account": True, "reason": f"{named}{entry.text}"[:200]}
 
