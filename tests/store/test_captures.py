@@ -215,6 +215,16 @@ def test_what_was_flagged_is_captured_once_its_cause_is_mended(dual: Store) -> N
     assert len(copies(dual)) == 1
 
 
+def test_a_credit_that_is_set_off_against_an_invoice_books_nothing_and_is_left(dual: Store) -> None:
+    lines = tuple(BookingLine("1100", Decimal(amount), Decimal(amount), party="C-100") for amount in ("30.00", "-30.00"))
+    set_off = an_entry("payment,8", booking=Booking("DE01", date(2026, 3, 9), "EUR", "EUR", lines), document_type=None, party="C-100")
+
+    assert captured(dual, [set_off]) == {"left": 1}
+    assert captured(dual, [], [set_off, replace(set_off, native_id="payment,9", booking=replace(set_off.booking, lines=lines[:1]))]) == {
+        "flagged": 1
+    }
+
+
 def test_a_mirrored_run_is_captured_and_one_of_both_is_left(dual: Store) -> None:
     depreciation = an_entry("gl,1", origin=Origin.PERIOD_RUN, period_run="depreciation")
     revaluation = an_entry("gl,2", origin=Origin.PERIOD_RUN, period_run="revaluation")

@@ -55,3 +55,18 @@ def test_a_credit_memo_without_an_invoice_is_brought_to_the_other_erp(dual_site:
     result = reconcile(dual_site, ENTITY)
     assert result["passed"], told(result)
     assert result["entities"][0]["differences"] == [], told(result)
+
+
+def test_a_credit_that_a_person_sets_off_against_an_invoice_needs_nothing_in_the_other_erp(dual_site: Site) -> None:
+    level()
+    person = LedgerSmbBooks(dual_site.cluster, the_settings())
+    invoice, credit = person.invoice(CUSTOMER, "80.00", DAY), person.invoice(CUSTOMER, "-30.00", DAY)
+    person.receive({invoice: "30.00", credit: "-30.00"}, DAY)
+
+    done = capture_for(CLOUD)
+    level()
+
+    assert (done["captured"], done["left"]) == (2, 1)
+    result = reconcile(dual_site, ENTITY)
+    assert result["passed"], told(result)
+    assert result["entities"][0]["differences"] == [], told(result)

@@ -112,6 +112,8 @@ def treat(entry: Entry, canon: Canon, policies: Policies) -> Treated | None:
             return Treated(entry, Treatment.FLAGGED, f"the periodic run {entry.period_run} is mirrored, and yet ran here too")
     elif policies.natives is CapturePolicy.FLAG:
         return Treated(entry, Treatment.FLAGGED, "the region's plan flags native documents of this ERP")
+    if entry.booking.moves_nothing:
+        return Treated(entry, Treatment.LEFT, "it books nothing in sum: which item settles which is the subledger's own")
     try:
         return Treated(entry, Treatment.CAPTURED, posting=canon.posting(entry))
     except NotCapturableError as error:
