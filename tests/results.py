@@ -17,6 +17,7 @@ from hybrid_erp.model.reconciliation import (
     Evidence,
     LeftOut,
     Place,
+    ProjectRow,
     Verdict,
 )
 from tests.stores import CLOUD, LEGACY
@@ -91,4 +92,9 @@ def a_result(legal_entity: str = "DE01", *, amount: str = "1234567.89", text: st
         ),
         (Evidence(legal_entity, LEGACY, "trial balance", LEGACY, "SELECT sum(amount)", (("cursor", "768"),), 3, "debit 1", NOW),),
         Verdict(False, ("1 dead_letter: 1,234,567.89 in sum",)),
+        projects=(
+            ProjectRow("P-1", "billed", "EUR", Decimal("0.00"), value, ((DifferenceClass.DEAD_LETTER, value),)),
+            ProjectRow("P-1", "unbilled", "EUR", Decimal("80.00"), None),
+            ProjectRow("P-2", "unbilled hours", "h", Decimal("7.5"), Decimal("7.50000")),
+        ),
     )

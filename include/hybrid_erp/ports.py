@@ -189,8 +189,8 @@ class BooksReader(Protocol):
     def projects(self) -> Sequence[ProjectFigures]:
         """Every project with its tasks."""
 
-    def unbilled_time(self) -> Sequence[TimeFigures]:
-        """Every time entry that may still be billed."""
+    def unbilled_time(self, projects: Collection[str] | None = None) -> Sequence[TimeFigures]:
+        """Every time entry that may still be billed; of all projects, or of some."""
 
     def series(self) -> Sequence[NumberSeries]:
         """The series that legal numbers are drawn from, with their gaps."""

@@ -380,6 +380,9 @@ def test_projects_their_tasks_and_unbilled_time_are_told(
     (figures,) = [each for each in reader.projects() if each.number == "P-BOOKS"]
     (time,) = [each for each in reader.unbilled_time() if each.posting_id == hours.posting_id]
 
+    assert figures.unbilled_hours == Decimal("7.5")
+    assert list(reader.unbilled_time({"P-BOOKS"})) == [time]
+    assert list(reader.unbilled_time({"P-NONE"})) == []
     assert (figures.name, figures.customer, figures.status) == ("Bridge", customer, "active")
     assert [each.number for each in figures.tasks] == ["P-BOOKS-T1"]
     assert figures.cost in (Decimal("100.10"), None)

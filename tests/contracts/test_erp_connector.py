@@ -537,3 +537,15 @@ def test_a_credit_memo_takes_back_what_it_says(connector: ErpConnector, settings
 
     assert differences(connector, submission, native) == ()
     assert native.legal_number
+
+
+def test_a_credit_memo_on_account_stands_for_itself_from_the_day_that_it_says(
+    connector: ErpConnector, settings: Settings, customer: str
+) -> None:
+    terms = a_credit_memo(an_invoice(customer)).model_dump() | {"corrects": None, "on_account": True, "due_on": "2026-04-20"}
+    submission = a_submission(settings, CreditMemo.model_validate(terms))
+
+    native = posted(connector, submission)
+
+    assert differences(connector, submission, native) == ()
+    assert native.legal_number

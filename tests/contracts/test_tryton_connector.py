@@ -333,6 +333,12 @@ def test_a_candidates_copy_draws_no_number_and_is_no_invoice(connector: TrytonCo
     assert native.legal_number == "LEG/2026 7"
 
 
+def test_what_the_other_erp_has_issued_draws_no_second_number(connector: TrytonConnector, settings: Settings, customer: str) -> None:
+    native = assert_booked(connector, a_submission(settings, an_invoice("T-ISSUED", customer), legal_number="INV-2026-000007"))
+
+    assert (native.native_id.partition(",")[0], native.legal_number) == ("account.move", "INV-2026-000007")
+
+
 def test_a_warning_that_is_not_configured_refuses_the_document(tryton: TrytonUnderTest, settings: Settings, customer: str) -> None:
     with closing(tryton.connector(acknowledged=())) as strict:
         outcome = submit(strict, a_submission(settings, an_invoice("T-WARNED", customer)))

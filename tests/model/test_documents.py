@@ -137,6 +137,7 @@ WAITS_FOR: list[tuple[type, dict[str, Any], set[Dependency]]] = [
     (Invoice, INVOICE | {"due_on": "2026-04-05"}, {CUSTOMER}),
     (Invoice, INVOICE | {"due_on": "2026-04-05", "project": "P-1"}, {CUSTOMER, PROJECT}),
     (CreditMemo, INVOICE | {"corrects": "I-1"}, {CUSTOMER, Dependency(DocumentType.INVOICE, "I-1")}),
+    (CreditMemo, INVOICE | {"on_account": True}, {CUSTOMER}),
     (
         Payment,
         {"customer": "C-1", "bank_account": "M", "amount": "2", "applications": [{"invoice": f"I-{n}", "amount": "1"} for n in (1, 2)]},
@@ -158,6 +159,12 @@ WAITS_FOR: list[tuple[type, dict[str, Any], set[Dependency]]] = [
 @pytest.mark.parametrize(("document", "content", "expected"), WAITS_FOR, ids=lambda value: getattr(value, "__name__", ""))
 def test_a_document_waits_for_what_it_rests_on(document: Any, content: dict[str, Any], expected: set[Dependency]) -> None:
     assert set(document.model_validate(ENTRY | content).depends_on) == expected
+
+
+@pytest.mark.parametrize("content", [{}, {"corrects": "I-1", "on_account": True}], ids=["neither", "both"])
+def test_a_credit_memo_names_its_invoice_or_says_that_there_is_none(content: dict[str, Any]) -> None:
+    with pytest.raises(MalformedEventError, match="names the invoice that it corrects, or is on_account"):
+        CreditMemo.model_validate(ENTRY | INVOICE | content)
 
 
 def test_a_project_waits_for_its_customer_and_knows_its_contract() -> None:

@@ -75,8 +75,8 @@ class FakeBooks:
     def projects(self) -> Sequence[ProjectFigures]:
         return self.works
 
-    def unbilled_time(self) -> Sequence[TimeFigures]:
-        return self.time
+    def unbilled_time(self, projects: Collection[str] | None = None) -> Sequence[TimeFigures]:
+        return [entry for entry in self.time if projects is None or entry.project in projects]
 
     def series(self) -> Sequence[NumberSeries]:
         return []

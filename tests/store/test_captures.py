@@ -18,7 +18,7 @@ from hybrid_erp.model.booking import Booking, BookingLine
 from hybrid_erp.model.books import Changes, Entry, Origin
 from hybrid_erp.model.claim import Claim
 from hybrid_erp.model.delivery import Role
-from hybrid_erp.model.documents import DocumentType, Invoice, Payment
+from hybrid_erp.model.documents import CreditMemo, DocumentType, Invoice, Payment
 from hybrid_erp.model.region_plan import CapturePolicy, PeriodRunPolicy
 from hybrid_erp.operations.capture.canonical import Canon
 from hybrid_erp.operations.capture.capture import Policies, follow
@@ -72,6 +72,18 @@ def a_native_payment(native_id: str = "payment,3", settles: str = "ar,9") -> Ent
     booking = Booking("DE01", date(2026, 3, 9), "EUR", "EUR", lines)
     settled = ((settles, Decimal("119.00")),)
     return an_entry(native_id, booking=booking, document_type=DocumentType.PAYMENT, party="C-100", settles=settled)
+
+
+def a_native_credit(native_id: str = "ar,10", **changes: Any) -> Entry:
+    """59.50 with tax, back to the customer, who may have it from the twentieth."""
+    lines = (
+        BookingLine("1100", Decimal("-59.50"), Decimal("-59.50"), party="C-100"),
+        _line("4000", "50.00"),
+        BookingLine("2100", Decimal("9.50"), Decimal("9.50"), tax_code="DE-STD", tax_base=Decimal("50.00")),
+    )
+    terms: dict[str, Any] = {"booking": Booking("DE01", date(2026, 3, 6), "EUR", "EUR", lines), "document_type": DocumentType.CREDIT_MEMO}
+    terms |= {"party": "C-100", "legal_number": "SI-10", "due_on": date(2026, 3, 20), "text": "rebate of the year"}
+    return an_entry(native_id, **terms | changes)
 
 
 def _line(account: str, amount: str) -> BookingLine:
@@ -140,16 +152,55 @@ def test_invoice_and_payment_are_told_in_their_own_words(dual: Store) -> None:
     assert Payment.model_validate(payment).applications[0].invoice == copy.document.number
 
 
+def the_credit(store: Store) -> CreditMemo:
+    """As it is stored."""
+    return CreditMemo.model_validate(store.one("SELECT data FROM posting WHERE document_type = 'credit_memo'"))
+
+
+def test_a_credit_memo_that_names_no_invoice_is_captured_on_account(dual: Store) -> None:
+    assert captured(dual, [a_native_credit()]) == {"captured": 1}
+
+    dual.known("customer", "C-100", erp=CLOUD)
+    (copy,) = copies(dual)
+    assert isinstance(copy.document, CreditMemo)
+    assert (copy.document.corrects, copy.document.on_account, copy.document.reason) == (None, True, "rebate of the year")
+    assert (copy.document.total, copy.document.due_on, copy.legal_number) == (Decimal("59.50"), date(2026, 3, 20), "SI-10")
+
+
+def test_a_credit_memo_names_the_invoice_that_it_takes_back_once_that_is_captured(dual: Store) -> None:
+    refused = replace(a_native_invoice(), party=None)
+    credit = a_native_credit(from_native_id="ar,9")
+
+    assert captured(dual, [refused, credit]) == {"flagged": 2}
+    assert captured(dual, [refused, credit], [a_native_invoice(), credit]) == {"captured": 2}
+
+    assert the_credit(dual).corrects == f"{LEGACY}:ar,9"
+
+
+def test_a_credit_memo_of_an_invoice_settled_before_the_load_is_on_account_and_says_of_which(dual: Store) -> None:
+    assert captured(dual, [a_native_credit(from_native_id="ar,2")]) == {"captured": 1}
+
+    assert (the_credit(dual).on_account, the_credit(dual).reason) == (True, "takes back ar,2: rebate of the year")
+
+
+def test_what_was_captured_in_the_candidate_keeps_its_legal_number_at_the_owner(dual: Store) -> None:
+    credit = a_native_credit("account.invoice,7", legal_number="CN-7")
+    captured(dual, [credit], erp=CLOUD, policies=replace(POLICIES, is_owner=False))
+
+    dual.known("customer", "C-100")
+    (control,) = dual.claim()
+    assert (control.erp, control.role, control.legal_number) == (LEGACY, Role.CONTROL, "CN-7")
+
+
 @pytest.mark.parametrize(
     ("entry", "why"),
     [
         (an_entry(account="5999 of the ERP"), "mapping_gap"),
         (an_entry(account="1100"), "Account 1100"),
-        (an_entry(document_type=DocumentType.CREDIT_MEMO), "no invoice that is known"),
         (replace(a_native_invoice(), party=None), "no customer"),
         (an_entry(origin=Origin.PERIOD_RUN, period_run="allocation"), "says nothing of the periodic run allocation"),
     ],
-    ids=["unmapped account", "control account", "credit of nothing", "no customer", "unknown run"],
+    ids=["unmapped account", "control account", "no customer", "unknown run"],
 )
 def test_what_cannot_be_told_is_flagged_with_the_reason(dual: Store, entry: Entry, why: str) -> None:
     assert captured(dual, [entry]) == {"flagged": 1}
@@ -164,6 +215,16 @@ def test_what_was_flagged_is_captured_once_its_cause_is_mended(dual: Store) -> N
 
     assert captured(dual, [an_entry()]) == {"captured": 1}
     assert len(copies(dual)) == 1
+
+
+def test_a_credit_that_is_set_off_against_an_invoice_books_nothing_and_is_left(dual: Store) -> None:
+    lines = tuple(BookingLine("1100", Decimal(amount), Decimal(amount), party="C-100") for amount in ("30.00", "-30.00"))
+    set_off = an_entry("payment,8", booking=Booking("DE01", date(2026, 3, 9), "EUR", "EUR", lines), document_type=None, party="C-100")
+
+    assert captured(dual, [set_off]) == {"left": 1}
+    assert captured(dual, [], [set_off, replace(set_off, native_id="payment,9", booking=replace(set_off.booking, lines=lines[:1]))]) == {
+        "flagged": 1
+    }
 
 
 def test_a_mirrored_run_is_captured_and_one_of_both_is_left(dual: Store) -> None:

@@ -68,6 +68,17 @@ def test_the_verdict_is_the_first_thing_on_the_page_and_its_reasons_the_next(cli
     assert "1 dead_letter: 1,234,567.89 in sum" in text[3]
 
 
+def test_figures_of_projects_are_told_with_their_classes_and_what_is_not_told_says_so(client: Client, key: UUID) -> None:
+    _, outline = page(client, key)
+    after = outline.text[outline.text.index("Projects") :]
+
+    billed = after[after.index("P-1") :][:8]
+    assert billed == ["P-1", "billed", "0.00", "1,234,567.89", "+1,234,567.89", "EUR", "dead letter", "+1,234,567.89"]
+    unbilled = after[after.index("unbilled") :][:3]
+    assert unbilled == ["unbilled", "80.00", "not told"]
+    assert any("What one ERP alone tells is not compared: unbilled." in line for line in after)
+
+
 def test_a_pass_without_a_difference_is_a_page_too(client: Client, store: Store) -> None:
     results = PostgresReconciliations(store.connect("delivery"))
     found, level = results.begin(TERMS), replace(a_result(), differences=(), rows=(), verdict=Verdict(True, ()))

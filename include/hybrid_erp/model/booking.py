@@ -39,6 +39,11 @@ class Booking:
     functional_currency: str
     lines: tuple[BookingLine, ...]
 
+    @property
+    def moves_nothing(self) -> bool:
+        """Whether its lines cancel each other within each account, dimensions, party and tax code: items settled against each other."""
+        return not _totals(self.lines)
+
     def require_balance(self) -> None:
         """Debits equal credits, in the document's and in the functional currency (ACCOUNTING A4).
 

@@ -167,6 +167,10 @@ class ProjectFigures:
     billed: Decimal | None = None
     unbilled: Decimal | None = None
     cost: Decimal | None = None
+    unbilled_hours: Decimal | None = None
+    """Of the project and its tasks, in hours."""
+    counts_unbillable: bool = False
+    """Whether hours that are never to be billed are among them: the ERP keeps no mark of that."""
     tasks: tuple[TaskFigures, ...] = ()
 
 

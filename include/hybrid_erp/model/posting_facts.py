@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from uuid import UUID
 
 from hybrid_erp.model.books import AccountMovement
@@ -51,6 +52,16 @@ class PostingFacts:
     """The ERP in which people posted the original."""
     joins_later: bool = False
     """The share of dual posting leaves its entity out so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeTerms:
+    """At what a time entry is to be billed, as its source said."""
+
+    billable: bool
+    rate: Decimal | None
+    """For an hour, in `currency`."""
+    currency: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,32 @@ class BalanceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ProjectRow:
+    """One figure of a project in both ERPs. It cuts what other tiers compare in another way: it is never added to their money."""
+
+    project: str
+    figure: str
+    """`contract value`, `billed`, `cost`, `unbilled`, `unbilled hours`."""
+    unit: str
+    """A currency, or `h`."""
+    legacy: Decimal | None
+    """None: the ERP does not tell it."""
+    cloud: Decimal | None
+    classes: tuple[tuple[DifferenceClass, Decimal], ...] = ()
+    """By how much it differs because of each class: in sum the whole difference, always."""
+
+    @property
+    def difference(self) -> Decimal | None:
+        """Cloud less legacy; None where only one ERP tells it."""
+        return self.cloud - self.legacy if self.cloud is not None and self.legacy is not None else None
+
+    def __post_init__(self) -> None:
+        """Hold that the classes are the whole difference."""
+        told = sum((amount for _, amount in self.classes), ZERO)
+        assert told == (self.difference or ZERO), f"{self.figure} of {self.project}: the classes come to {told}, not {self.difference}"
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """What a result covers: nothing later (DESIGN invariant 9)."""
 
@@ -231,6 +257,7 @@ class EntityResult:
     verdict: Verdict
     looks: int = 1
     """How often both ERPs were looked at: more than once where something was in flight."""
+    projects: tuple[ProjectRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,10 @@ def differences(
 
 
 def difference_of(pair: DocumentPair) -> DocumentDifference | None:
-    """What differs about one document; None if nothing does, for example where only one ERP booked it in two steps."""
+    """What differs about one document; None if nothing does, for example where only one ERP booked it in two steps.
+
+    What people posted in one ERP alone and books nothing in sum, a credit set off against an invoice, is no difference.
+    """
     legacy, cloud = _held(pair.legacy), _held(pair.cloud)
     amounts = _amounts(pair, legacy, cloud)
     lines = _line_differences(_totals(legacy), _totals(cloud))
@@ -72,6 +75,8 @@ def difference_of(pair: DocumentPair) -> DocumentDifference | None:
         aspects = {Aspect.MISSING_IN_CLOUD if legacy else Aspect.MISSING_IN_LEGACY} if legacy or cloud else set()
         aspects |= {Aspect.DELETED_IN_LEGACY} if cloud and pair.legacy else set()
         aspects |= {Aspect.DELETED_IN_CLOUD} if legacy and pair.cloud else set()
+        if not lines and all(each.posting_id is None for each in (*legacy, *cloud)):
+            return None
     if any(sum(each.origin is not Origin.DERIVED for each in side) > 1 for side in (legacy, cloud)):
         aspects.add(Aspect.DUPLICATE)
     return DocumentDifference(pair, frozenset(aspects), amounts, lines) if aspects else None

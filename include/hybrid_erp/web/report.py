@@ -23,7 +23,7 @@ DocumentLink = Callable[[str, str, str], str | None]
 """The address of a document in an ERP, by ERP, legal entity and native id; None where the ERP has none for people."""
 
 #: The tables of a legal entity that can be had for a spreadsheet.
-TABLES: Final = ("differences", "amounts", "trial_balance", "checks", "left_out", "evidence")
+TABLES: Final = ("differences", "amounts", "trial_balance", "projects", "checks", "left_out", "evidence")
 #: Differences of one class that the page shows; all are in the tables.
 SHOWN_MAX: Final = 200
 
@@ -100,12 +100,16 @@ def _entity(result: Result, entity: Mapping[str, Any]) -> dict[str, Any]:
     tolerances = _tolerances(result, entity["legal_entity"])
     classes = [_class(each, by_class[each.value], tolerances.get(each.value)) for each in DifferenceClass if each.value in by_class]
     unequal = [row for row in entity["trial_balance"] if row["difference"]]
+    one_sided = sorted({row["figure"] for row in entity["projects"] if row["difference"] is None})
     equal = [row for row in entity["trial_balance"] if not row["difference"]]
     return {
         **entity,
         "classes": classes,
         "unequal": unequal,
         "equal": equal,
+        "unequal_projects": [row for row in entity["projects"] if row["difference"]],
+        "other_projects": [row for row in entity["projects"] if not row["difference"]],
+        "one_sided": one_sided,
         "open_checks": Counter(each["holds"] for each in entity["checks"]),
     }
 

@@ -104,6 +104,10 @@ def _cloud(change: Callable[[Entry], Entry]) -> Callable[[Entry, Entry], Told]:
     return lambda legacy, cloud: Told(cloud=[change(cloud)])
 
 
+def _set_off(entry: Entry) -> Entry:
+    return with_lines(entry, a_line("1100", "30.00"), a_line("1100", "-30.00"))
+
+
 def _only(*aspects: Aspect) -> tuple[frozenset[Aspect], ...]:
     return (frozenset(aspects),)
 
@@ -351,6 +355,12 @@ MUTATIONS: tuple[Mutation, ...] = (
         "a line and its opposite",
         "two more lines that are nothing in sum",
         _cloud(lambda cloud: with_lines(cloud, *cloud.booking.lines, a_line("9999", "8.00"), a_line("9999", "-8.00"))),
+        (),
+    ),
+    Mutation(
+        "set off",
+        "a person sets a credit off against an invoice, in one ERP",
+        lambda legacy, cloud: Told(legacy=[_set_off(_another(legacy, "set off", posting_id=None, origin=Origin.NATIVE))]),
         (),
     ),
     Mutation(

@@ -92,3 +92,13 @@ def test_a_draft_moves_no_money_where_it_is() -> None:
 
     assert difference is not None
     assert {(place.account, amount) for place, amount in difference.amounts} == {("1000", Decimal(-100)), ("4000", Decimal(100))}
+
+
+def test_what_a_person_sets_off_within_one_account_is_no_difference_and_ours_is() -> None:
+    settled = (a_line("1100", "30"), a_line("1100", "-30"))
+
+    assert aspects([a_document(*settled, posting_id=None, origin=Origin.NATIVE)], []) == set()
+    assert aspects([], [a_document(*settled, posting_id=None, origin=Origin.NATIVE)]) == set()
+    assert aspects([a_document(*settled)], []) == {Aspect.MISSING_IN_CLOUD}
+    elsewhere = (settled[0], a_line("1100", "-30", project="P-2"))
+    assert aspects([a_document(*elsewhere, posting_id=None, origin=Origin.NATIVE)], []) == {Aspect.MISSING_IN_CLOUD}

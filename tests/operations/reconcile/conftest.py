@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.postgres import Cluster
 from sandbox.site import Site
+from tests.operations.reconcile.firm import Firm, a_firm
 from tests.operations.reconcile.region import region_in_dual_run
 from tests.stores import Store, fresh_store, running_cluster
 
@@ -29,6 +30,12 @@ def store_cluster() -> Iterator[Cluster]:
 def store(store_cluster: Cluster) -> Iterator[Store]:
     with fresh_store(store_cluster) as fresh:
         yield fresh
+
+
+@pytest.fixture
+def firm(store: Store) -> Firm:
+    """A legal entity in dual run on two ledgers, empty so far."""
+    return a_firm(store)
 
 
 @pytest.fixture(scope="package")

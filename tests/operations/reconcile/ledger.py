@@ -39,6 +39,7 @@ class Ledger:
     """Native ids in the order in which they were made or changed."""
     items: list[OpenReceivable] = field(default_factory=list)
     works: list[ProjectFigures] = field(default_factory=list)
+    time: list[TimeFigures] = field(default_factory=list)
     numbers: list[NumberSeries] = field(default_factory=list)
     hidden: Decimal = ZERO
     """What the trial balance has on the bank account beyond every document."""
@@ -98,8 +99,9 @@ class Ledger:
         self.calls += 1
         return self.works
 
-    def unbilled_time(self) -> Sequence[TimeFigures]:
-        return []
+    def unbilled_time(self, projects: Collection[str] | None = None) -> Sequence[TimeFigures]:
+        self.calls += 1
+        return [entry for entry in self.time if projects is None or entry.project in projects]
 
     def series(self) -> Sequence[NumberSeries]:
         self.calls += 1

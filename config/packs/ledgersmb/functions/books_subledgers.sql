@@ -74,7 +74,7 @@ $$;
 -- unbilled is not known where there is time in a foreign currency.
 CREATE FUNCTION pg_temp.books_projects()
 RETURNS TABLE (native_id text, number text, name text, customer text, starts_on date, ends_on date, today date, billed numeric,
-               unbilled numeric, cost numeric, tasks jsonb) LANGUAGE sql STABLE AS $$
+               unbilled numeric, cost numeric, unbilled_hours numeric, tasks jsonb) LANGUAGE sql STABLE AS $$
     WITH tree AS MATERIALIZED (SELECT * FROM pg_temp.books_units()),
          worn AS (SELECT DISTINCT unit_ac.entry_id, tree.project FROM business_unit_ac AS unit_ac JOIN tree ON tree.unit = unit_ac.bu_id),
          booked AS (SELECT worn.project,
@@ -87,7 +87,7 @@ RETURNS TABLE (native_id text, number text, name text, customer text, starts_on 
                     JOIN account ON account.id = row.chart_id LEFT JOIN ar ON ar.id = row.trans_id
                     LEFT JOIN tax_extended AS extended ON extended.entry_id = row.entry_id
                     WHERE row.approved AND NOT header.year_end GROUP BY worn.project),
-         hours AS (SELECT tree.project,
+         hours AS (SELECT tree.project, sum(qty - coalesce(allocated, 0) - non_billable) AS unbilled_hours,
                           CASE WHEN bool_and(time.curr = pg_temp.books_functional_currency())
                                THEN sum((qty - coalesce(allocated, 0) - non_billable) * coalesce(fxsellprice, sellprice, 0)) END AS unbilled
                    FROM jcitems AS time JOIN tree ON tree.unit = time.business_unit_id
@@ -97,7 +97,7 @@ RETURNS TABLE (native_id text, number text, name text, customer text, starts_on 
                   FROM tree JOIN business_unit AS unit ON unit.id = tree.unit WHERE tree.unit <> tree.project GROUP BY tree.project)
     SELECT 'business_unit,' || project.id, project.control_code, coalesce(project.description, ''), customer.meta_number,
            project.start_date, project.end_date, current_date, coalesce(billed, 0),
-           CASE WHEN hours.project IS NULL THEN 0 ELSE unbilled END, coalesce(cost, 0), coalesce(tasks, '[]')
+           CASE WHEN hours.project IS NULL THEN 0 ELSE unbilled END, coalesce(cost, 0), coalesce(unbilled_hours, 0), coalesce(tasks, '[]')
     FROM tree JOIN business_unit AS project ON project.id = tree.project AND tree.unit = tree.project
     LEFT JOIN entity_credit_account AS customer ON customer.id = project.credit_id
     LEFT JOIN booked ON booked.project = project.id LEFT JOIN hours ON hours.project = project.id

@@ -123,9 +123,10 @@ class SqlBooksReader:
         """Every project with its tasks."""
         return [self._translation.project(row) for row in self._rows(self._books.projects)]
 
-    def unbilled_time(self) -> Sequence[TimeFigures]:
-        """Every time entry that may still be billed."""
-        return [self._translation.time(row) for row in self._rows(self._books.unbilled_time)]
+    def unbilled_time(self, projects: Collection[str] | None = None) -> Sequence[TimeFigures]:
+        """Every time entry that may still be billed: one statement."""
+        entries = (self._translation.time(row) for row in self._rows(self._books.unbilled_time))
+        return [entry for entry in entries if projects is None or entry.project in projects]
 
     def series(self) -> Sequence[NumberSeries]:
         """The series of legal numbers, with their gaps."""

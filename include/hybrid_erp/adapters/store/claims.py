@@ -91,8 +91,9 @@ DUE: LiteralString = f"""
     ORDER BY o.legal_entity, array_position(ARRAY['reference', 'project', 'billing', 'ledger'], o.kind)
 """
 
-# The insert repeats the epoch that was read under the lock: a second line. A copy is sent as the control booked it (ACCOUNTING B11). What
-# stays with an ERP that its region leaves or has left, a pinned entity or an earlier period, goes by the run-off credential (PROTOCOL L2).
+# The insert repeats the epoch that was read under the lock: a second line. A copy is sent as the control booked it (ACCOUNTING B11); what
+# was captured in the candidate goes to the owner under the number that it has there: a legal number is given once (B10). What stays with
+# an ERP that its region leaves or has left, a pinned entity or an earlier period, goes by the run-off credential (PROTOCOL L2).
 CLAIM: LiteralString = f"""
     WITH due AS (
         SELECT o.posting_id, o.legal_entity, o.destination, o.accepted_on, o.priority, o.seq, o.lane, o.region, o.kind, o.period, o.role,
@@ -137,8 +138,9 @@ CLAIM: LiteralString = f"""
            p.event_type, p.correlation_id, p.traceparent, p.data, encode(k.content_hash, 'hex') AS content_hash
     FROM due JOIN claimed USING (posting_id) LEFT JOIN before USING (posting_id)
     LEFT JOIN LATERAL (SELECT c.accounting_on, c.legal_number FROM delivery c
-                       WHERE due.role = 'candidate' AND c.accepted_on = due.accepted_on AND c.posting_id = due.posting_id
-                       AND c.legal_entity = due.legal_entity AND c.role <> 'candidate' AND c.state = 'posted' LIMIT 1) booked ON true
+                       WHERE c.accepted_on = due.accepted_on AND c.posting_id = due.posting_id AND c.legal_entity = due.legal_entity
+                       AND c.erp <> %(erp)s AND c.state = 'posted'
+                       AND (c.role = 'candidate') IS DISTINCT FROM (due.role = 'candidate') LIMIT 1) booked ON true
     JOIN posting p ON p.accepted_on = due.accepted_on AND p.posting_id = due.posting_id
     JOIN posting_key k ON k.posting_id = due.posting_id
     ORDER BY due.priority, due.seq

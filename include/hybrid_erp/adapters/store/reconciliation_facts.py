@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from hybrid_erp.adapters.store import reconciliation_facts_sql as sql
 from hybrid_erp.model.books import AccountMovement
 from hybrid_erp.model.delivery import FailureClass, PostingState
 from hybrid_erp.model.money import ZERO
-from hybrid_erp.model.posting_facts import Boundary, DeliveryFacts, PostingFacts
+from hybrid_erp.model.posting_facts import Boundary, DeliveryFacts, PostingFacts, TimeTerms
 
 CAPTURE: Final = "hybrid-erp/capture/"
 """What the source of a captured posting begins with; its ERP follows."""
@@ -94,6 +95,16 @@ class PostgresReconciliationFacts:
         """The latest posting of each of these documents, by its number."""
         terms = {"legal_entity": legal_entity, "document_type": document_type, "numbers": list(numbers)}
         return {row["number"]: row["posting_id"] for row in self._rows(sql.LATEST, terms)} if numbers else {}
+
+    def unbillable_hours(self, erp: str, legal_entity: str) -> Mapping[str, Decimal]:
+        """Hours that were posted there and are never to be billed, by project."""
+        rows = self._rows(sql.UNBILLABLE_HOURS, {"erp": erp, "legal_entity": legal_entity})
+        return {row["project"]: row["hours"] for row in rows}
+
+    def time_terms(self, posting_ids: Sequence[UUID]) -> Mapping[UUID, TimeTerms]:
+        """At what these time entries are to be billed."""
+        rows = self._rows(sql.TIME_TERMS, {"posting_ids": list(posting_ids)}) if posting_ids else []
+        return {row["posting_id"]: TimeTerms(row["billable"], row["rate"], row["currency"]) for row in rows}
 
     def half_pairs(self, legal_entity: str) -> Sequence[Mapping[str, Any]]:
         """Intercompany documents of which the partner's half is missing, unposted or unequal, an hour after they were accepted."""

@@ -77,6 +77,21 @@ LATEST: LiteralString = """
     ORDER BY d.number, d.version DESC
 """
 
+# What an ERP cannot mark as unbillable, the store knows: a time entry says so itself.
+UNBILLABLE_HOURS: LiteralString = """
+    SELECT p.data->>'project' AS project, sum((p.data->>'hours')::numeric) AS hours
+    FROM delivery d JOIN posting p ON p.accepted_on = d.accepted_on AND p.posting_id = d.posting_id
+    WHERE d.erp = %(erp)s AND d.legal_entity = %(legal_entity)s AND d.state = 'posted' AND p.document_type = 'time_entry'
+      AND p.data->>'billable' = 'false'
+    GROUP BY 1 ORDER BY 1
+"""
+TIME_TERMS: LiteralString = """
+    SELECT k.posting_id, coalesce(p.data->>'billable', 'true') = 'true' AS billable, (p.data->>'rate')::numeric AS rate,
+           p.data->>'currency' AS currency
+    FROM posting_key k JOIN posting p ON p.accepted_on = k.accepted_on AND p.posting_id = k.posting_id
+    WHERE k.posting_id = ANY(%(posting_ids)s) AND p.document_type = 'time_entry'
+"""
+
 # Both halves carry the pair; each names the other legal entity. Their debits are equal, in the same currency and period (ACCOUNTING B14).
 HALF_PAIRS: LiteralString = """
     WITH half AS (

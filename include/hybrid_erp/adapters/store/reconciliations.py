@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from hybrid_erp.model.reconciliation import Difference, EntityResult, Verdict
+from hybrid_erp.model.reconciliation import Difference, EntityResult, ProjectRow, Verdict
 
 BEGIN: Final = """
     INSERT INTO reconciliation (reconciliation_id, region, legacy, cloud, legal_entities, depth, requested_by, run, configuration, mappings,
@@ -41,6 +41,9 @@ COPY: Final[dict[str, LiteralString]] = {
     """,
     "amount": """
         COPY reconciliation_amount (reconciliation_id, legal_entity, difference_no, period, account, currency, amount) FROM STDIN
+    """,
+    "project": """
+        COPY reconciliation_project (reconciliation_id, legal_entity, project, figure, unit, legacy, cloud, classes) FROM STDIN
     """,
     "left_out": """
         COPY reconciliation_left_out (reconciliation_id, legal_entity, place, erp, accounts, scope, owner, reason, currency, amount,
@@ -101,6 +104,7 @@ class PostgresReconciliations:
             self._copy("balance", (_balance(key, row) for row in result.rows))
             self._copy("difference", (_difference(key, number, each) for number, each in enumerate(result.differences, 1)))
             self._copy("amount", (row for number, each in enumerate(result.differences, 1) for row in _amounts(key, number, each)))
+            self._copy("project", (_project(key, row) for row in result.projects))
             self._copy("left_out", ((*key, place, *_left_out(each)) for place, each in enumerate(result.left_out, 1)))
             names = ("erp", "name", "expected", "found", "holds", "remedy")
             self._copy("check", ((*key, place, *(getattr(each, name) for name in names)) for place, each in enumerate(result.checks, 1)))
@@ -119,6 +123,11 @@ class PostgresReconciliations:
 def _balance(key: tuple[UUID, str], row: Any) -> Sequence[Any]:
     place = row.place
     return (*key, place.period, place.account, place.currency, row.legacy, row.cloud, list(row.native_legacy), list(row.native_cloud))
+
+
+def _project(key: tuple[UUID, str], row: ProjectRow) -> Sequence[Any]:
+    classes = json.dumps({difference_class.value: f"{amount:f}" for difference_class, amount in row.classes})
+    return (*key, row.project, row.figure, row.unit, row.legacy, row.cloud, classes)
 
 
 def _difference(key: tuple[UUID, str], number: int, each: Difference) -> Sequence[Any]:

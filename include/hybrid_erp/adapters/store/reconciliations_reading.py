@@ -33,6 +33,10 @@ TABLES: Final[dict[str, LiteralString]] = {
         FROM reconciliation_amount a JOIN reconciliation_difference d USING (reconciliation_id, legal_entity, difference_no)
         WHERE a.reconciliation_id = %s ORDER BY a.legal_entity, a.difference_no, a.period, a.account
     """,
+    "projects": """
+        SELECT legal_entity, project, figure, unit, legacy, cloud, cloud - legacy AS difference, classes
+        FROM reconciliation_project WHERE reconciliation_id = %s ORDER BY legal_entity, project, figure
+    """,
     "checks": """
         SELECT legal_entity, erp, name, expected, found, holds, remedy FROM reconciliation_check
         WHERE reconciliation_id = %s ORDER BY legal_entity, holds, place

@@ -25,7 +25,7 @@ from hybrid_erp.model.documents.base import (
     customer_key,
     project_key,
 )
-from hybrid_erp.model.errors import UnbalancedEntryError
+from hybrid_erp.model.errors import MalformedEventError, UnbalancedEntryError
 from hybrid_erp.model.money import ZERO, Amount, Currency, ExchangeRate, PositiveAmount, Quantity, UnsignedAmount
 from hybrid_erp.model.ownership import PostingKind
 
@@ -106,17 +106,29 @@ class Invoice(_CustomerDocument):
 
 
 class CreditMemo(_CustomerDocument):
-    """Takes an invoice back, wholly or in part. Amounts are positive: what the customer is given back."""
+    """Takes an invoice back, wholly or in part, or stands for itself. Amounts are positive: what the customer is given back."""
 
     document_type: ClassVar[DocumentType] = DocumentType.CREDIT_MEMO
 
-    corrects: DocumentNumber = Field(description="The number of the invoice.")
+    corrects: DocumentNumber | None = Field(default=None, description="The number of the invoice; none if it is on account.")
+    on_account: bool = Field(
+        default=False, description="It takes back no invoice: a rebate, or a credit that an ERP holds without one. Left out is not implied."
+    )
+    due_on: Day | None = Field(default=None, description="From when it may be set off or paid out; the day of issue where nothing is said.")
     reason: ShortText = ""
 
     @property
     def depends_on(self) -> tuple[Dependency, ...]:
         """Its customer, its project, the invoice."""
-        return (*super().depends_on, Dependency(DocumentType.INVOICE, self.corrects))
+        before = super().depends_on
+        return (*before, Dependency(DocumentType.INVOICE, self.corrects)) if self.corrects is not None else before
+
+    @model_validator(mode="after")
+    def names_its_invoice_or_says_that_there_is_none(self) -> Self:
+        """A correction names its original (ACCOUNTING B13): what was forgotten is not taken for a credit on account."""
+        if (self.corrects is None) is not self.on_account:
+            raise MalformedEventError("A credit memo names the invoice that it corrects, or is on_account.", field="corrects")
+        return self
 
 
 class Application(Value):

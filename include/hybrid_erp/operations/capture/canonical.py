@@ -38,6 +38,8 @@ class Canon:
     """Intake's checks; raises RefusedEventError."""
     invoice_of: Callable[[str], str | None]
     """The canonical number of an invoice, by its native id; None if it is not known."""
+    held_back: Callable[[str], bool] = lambda native_id: False
+    """Whether a document of this native id waits for a person before it can be captured."""
 
     def number(self, entry: Entry) -> str:
         """What a captured document is called: the ERP's id of it, which is its own forever."""
@@ -99,14 +101,19 @@ class Canon:
         return self._billed(entry, DocumentType.INVOICE, sign=-1) | {"due_on": (entry.due_on or entry.booking.accounting_on).isoformat()}
 
     def credit_memo(self, entry: Entry) -> Data:
-        """As an invoice with the other sign; the invoice that it takes back must be known."""
-        original = self.invoice_of(entry.from_native_id) if entry.from_native_id else None
-        if original is None:
-            raise NotCapturableError(
-                "the credit memo names no invoice that is known: reverse it and let billing send it with the invoice that it takes back, "
-                "or post it in the other ERP too"
-            )
-        return self._billed(entry, DocumentType.CREDIT_MEMO, sign=1) | {"corrects": original, "reason": entry.text[:200]}
+        """As an invoice with the other sign. One that names no invoice, or one that was settled before the load, is on account."""
+        taken_back = entry.from_native_id
+        original = self.invoice_of(taken_back) if taken_back else None
+        if original is None and taken_back and self.held_back(taken_back):
+            raise NotCapturableError(f"the credit memo takes back {taken_back}, which is not captured itself: mend that first")
+        data = self._billed(entry, DocumentType.CREDIT_MEMO, sign=1)
+        if entry.due_on is not None:
+            data["due_on"] = entry.due_on.isoformat()
+        if original is not None:
+            return data | {"corrects": original, "reason": entry.text[:200]}
+        # It was settled before the load: the other ERP holds no such invoice either (ACCOUNTING B13).
+        named = f"takes back {taken_back}: " if taken_back else ""
+        return data | {"on_account": True, "reason": f"{named}{entry.text}"[:200]}
 
     def _billed(self, entry: Entry, document_type: DocumentType, *, sign: int) -> Data:
         if entry.party is None:

@@ -61,28 +61,35 @@ def follow(
     """
     done: Counter[str] = Counter()
     cursor, more = captures.cursor(erp, legal_entity), True
-    if cursor is not None and (flagged := captures.flagged(erp, legal_entity)):  # a mapping or a policy may have been mended since
-        again = _treat_page(reader.entries(flagged), canon, policies)
+    flagged = captures.flagged(erp, legal_entity)
+    held_back = set(flagged)
+    if cursor is not None and flagged:  # a mapping or a policy may have been mended since
+        again = _treat_page(reader.entries(flagged), canon, policies, held_back)
         done.update(captures.record(erp, legal_entity, again, deleted=(), cursor=cursor))
     while more:
         changes = reader.changes(cursor, limit=PAGE)
         report(changes)
-        treated = _treat_page(changes.entries, canon, policies)
+        treated = _treat_page(changes.entries, canon, policies, held_back)
         done.update(captures.record(erp, legal_entity, treated, deleted=changes.deleted, cursor=changes.cursor))
         cursor, more = changes.cursor, changes.more
     return done
 
 
-def _treat_page(entries: Sequence[Entry], canon: Canon, policies: Policies) -> list[Treated]:
-    """In order: a payment may settle an invoice that is captured a moment before it."""
+def _treat_page(entries: Sequence[Entry], canon: Canon, policies: Policies, held_back: set[str]) -> list[Treated]:
+    """In order: a payment may settle an invoice that is captured a moment before it. `held_back` is kept up with what becomes of each."""
     invoices: dict[str, str] = {}
-    knowing = replace(canon, invoice_of=lambda native_id: invoices.get(native_id) or canon.invoice_of(native_id))
+    knowing = replace(
+        canon,
+        invoice_of=lambda native_id: invoices.get(native_id) or canon.invoice_of(native_id),
+        held_back=held_back.__contains__,
+    )
     found = []
     for entry in entries:
         treated = treat(entry, knowing, policies)
         if treated is None:
             continue
         found.append(treated)
+        (held_back.add if treated.treatment is Treatment.FLAGGED else held_back.discard)(entry.native_id)
         if treated.posting is not None and treated.posting.document.document_type is DocumentType.INVOICE:
             invoices[entry.native_id] = canon.number(entry)
     return found
@@ -105,6 +112,8 @@ def treat(entry: Entry, canon: Canon, policies: Policies) -> Treated | None:
             return Treated(entry, Treatment.FLAGGED, f"the periodic run {entry.period_run} is mirrored, and yet ran here too")
     elif policies.natives is CapturePolicy.FLAG:
         return Treated(entry, Treatment.FLAGGED, "the region's plan flags native documents of this ERP")
+    if entry.booking.moves_nothing:
+        return Treated(entry, Treatment.LEFT, "it books nothing in sum: which item settles which is the subledger's own")
     try:
         return Treated(entry, Treatment.CAPTURED, posting=canon.posting(entry))
     except NotCapturableError as error:

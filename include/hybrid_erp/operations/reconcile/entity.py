@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from hybrid_erp.model.reconciliation import EntityResult
-from hybrid_erp.operations.reconcile.figures import documents_on_projects
+from hybrid_erp.operations.reconcile.figures import documents_by_type, documents_on_projects
 from hybrid_erp.operations.reconcile.look import PASSING, Looker, Seen
 from hybrid_erp.operations.reconcile.trial_balance import left_out
 from hybrid_erp.operations.reconcile.verdict import let_pass, verdict_of
@@ -64,10 +64,8 @@ class EntityReconciliation:
         """The same, with each posting marked that was in flight and is equal in both ERPs by now."""
         self.looker.follow_again()
         unequal = {each.posting_id for each in self.looker.documents()}
-        marked = tuple(
-            replace(each, arrived=each.difference_class in PASSING and each.posting_id is not None and each.posting_id not in unequal)
-            for each in seen.differences
-        )
+        arrived = {posting_id for posting_id in self.looker.posted_everywhere(seen.passing) if posting_id not in unequal}
+        marked = tuple(replace(each, arrived=each.difference_class in PASSING and each.posting_id in arrived) for each in seen.differences)
         return replace(seen, differences=marked)
 
     def _result(self, seen: Seen, looks: int) -> EntityResult:
@@ -90,7 +88,9 @@ class EntityReconciliation:
             (
                 *(each for figures in seen.figures for each in figures.evidence(terms.currency)),
                 *documents_on_projects(seen.on_projects, seen.figures, terms.currency),
+                *documents_by_type(seen.totals, seen.figures, terms.currency),
             ),
             verdict_of(terms.legal_entity, found, seen.checks, apart, tolerances, self.today),
             looks,
+            seen.projects,
         )

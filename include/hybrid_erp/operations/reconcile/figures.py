@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from hybrid_erp.model.books import AccountMovement, CustomerBalance, NumberSeries, ProjectFigures, Reading
-from hybrid_erp.model.comparison import ProjectSums
+from hybrid_erp.model.comparison import ObservedTotal, ProjectSums
 from hybrid_erp.model.money import ZERO
 from hybrid_erp.model.reconciliation import Evidence
 from hybrid_erp.operations.reconcile.trial_balance import Side
@@ -67,6 +67,8 @@ def projects_in_words(projects: Sequence[ProjectFigures], erp: str, currency: st
             told.append(f"{name} {sum(amounts, ZERO):,} {currency}{untold}")
         else:
             kept_elsewhere.append(name)
+    hours = [each.unbilled_hours for each in projects if each.unbilled_hours is not None]
+    told += [f"{sum(hours, ZERO):,.2f} unbilled hours"] if hours else []
     missing = [f"{', '.join(kept_elsewhere)} not told by {erp}"] if projects and kept_elsewhere else []
     return "; ".join([f"{len(projects)} projects", *told, *missing])
 
@@ -86,6 +88,23 @@ def documents_on_projects(sums: Sequence[ProjectSums], figures: tuple[ErpFigures
                 one.legal_entity, one.erp, "projects by documents", source, query, parameters, len(projects), told, one.reading.instant
             )
         )
+    return tuple(found)
+
+
+def documents_by_type(totals: Sequence[ObservedTotal], figures: tuple[ErpFigures, ErpFigures], currency: str) -> tuple[Evidence, ...]:
+    """Count and sum of each ERP's posted documents by type since the load. What differs is told document by document."""
+    found = []
+    for one in figures:
+        by_type: dict[str, tuple[int, Decimal]] = {}
+        for each in totals:
+            if each.erp == one.erp:
+                name = str(each.document_type or "derived or like none of ours").replace("_", " ")
+                count, amount = by_type.get(name, (0, ZERO))
+                by_type[name] = (count + each.documents, amount + each.functional_amount)
+        told = "; ".join(f"{name}: {count} of {amount:,} {currency}" for name, (count, amount) in sorted(by_type.items())) or "none"
+        query, documents = "count and debits of posted documents by type, in the store", sum(count for count, _ in by_type.values())
+        parameters, at = (("legal_entity", one.legal_entity),), one.reading.instant
+        found.append(Evidence(one.legal_entity, one.erp, "documents by type", "the mirror", query, parameters, documents, told, at))
     return tuple(found)
 
 

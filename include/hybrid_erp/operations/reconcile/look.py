@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from hybrid_erp.model.comparison import DocumentDifference, ProjectSums
+from hybrid_erp.model.comparison import DocumentDifference, ObservedTotal, ProjectSums
+from hybrid_erp.model.delivery import PostingState
 from hybrid_erp.model.posting_facts import Boundary, PostingFacts
-from hybrid_erp.model.reconciliation import BalanceRow, Check, Coverage, Difference, DifferenceClass
+from hybrid_erp.model.reconciliation import BalanceRow, Check, Coverage, Difference, DifferenceClass, ProjectRow
 from hybrid_erp.model.region_plan import RegionPlan
 from hybrid_erp.operations.compare import differences
 from hybrid_erp.operations.reconcile.checks import checks_of
@@ -20,6 +22,7 @@ from hybrid_erp.operations.reconcile.figures import ErpFigures
 from hybrid_erp.operations.reconcile.follow import Follower
 from hybrid_erp.operations.reconcile.needs import ReconciliationFacts
 from hybrid_erp.operations.reconcile.period_runs import runs_made_twice, without_equal_runs
+from hybrid_erp.operations.reconcile.project_figures import Shares, project_rows, shares_of_documents
 from hybrid_erp.operations.reconcile.projects import unequal_projects
 from hybrid_erp.operations.reconcile.subledger import unequal_customers, unequal_items
 from hybrid_erp.operations.reconcile.trial_balance import (
@@ -30,6 +33,7 @@ from hybrid_erp.operations.reconcile.trial_balance import (
     carried_forward,
     cells_of,
 )
+from hybrid_erp.operations.reconcile.unbilled import TimeComparison, hours_by_project, unequal
 
 #: What may settle by itself.
 PASSING: Final = frozenset({DifferenceClass.IN_FLIGHT, DifferenceClass.CANDIDATE_RETRYING})
@@ -46,6 +50,8 @@ class Seen:
     differences: tuple[Difference, ...]
     checks: tuple[Check, ...]
     on_projects: tuple[ProjectSums, ...] = ()
+    totals: tuple[ObservedTotal, ...] = ()
+    projects: tuple[ProjectRow, ...] = ()
 
     @property
     def passing(self) -> list[UUID]:
@@ -97,10 +103,18 @@ class Looker:
         twice = runs_made_twice(entity, documents, self.terms.plan, self.legacy.erp, self.cloud.erp)
         checks = checks_of(figures, self.terms.plan, self.terms.receivables, self.terms.currency, self.facts.half_pairs(entity))
         cursors = ({entity: each.reading.cursor} for each in figures)
-        found = [*self._classified(documents, known), *self._of_tier_two(figures, documents, instant)]
-        expenses = sorted(self.terms.expense_accounts)
-        sums = tuple(self.legacy.comparison.projects(self.legacy.erp, self.cloud.erp, entity, expenses))
-        return Seen(Coverage(instant, position, *cursors), figures, rows, explained(rows, found), (*checks, *twice), sums)
+        classified = self._classified(documents, known)
+        sums = tuple(self.legacy.comparison.projects(self.legacy.erp, self.cloud.erp, entity, sorted(self.terms.expense_accounts)))
+        shares = shares_of_documents(zip(documents, classified, strict=True), self.terms.expense_accounts)
+        hours = hours_by_project(figures[0].projects, figures[1].projects, self._unbillable_hours())
+        time = self._unequal_time(unequal(hours), instant, shares)
+        told = ((self.legacy.erp, figures[0].projects), (self.cloud.erp, figures[1].projects))
+        tier_two = self._of_tier_two(figures, documents, instant)
+        shares.add_contract_values(tier_two, *(projects for _, projects in told))
+        projects, rest = project_rows(entity, self.terms.currency, *told, sums, hours, shares)
+        found = [*classified, *tier_two, *time, *rest]
+        totals = tuple(self.legacy.comparison.document_totals(self.legacy.erp, self.cloud.erp, [entity]))
+        return Seen(Coverage(instant, position, *cursors), figures, rows, explained(rows, found), (*checks, *twice), sums, totals, projects)
 
     def documents(self) -> list[DocumentDifference]:
         """The documents on which the mirrors differ."""
@@ -108,6 +122,13 @@ class Looker:
         with comparison.at_one_instant():
             found = list(differences(comparison, self.legacy.erp, self.cloud.erp, [self.terms.legal_entity]))
         return without_equal_runs(found, self.terms.plan)
+
+    def posted_everywhere(self, posting_ids: Sequence[UUID]) -> frozenset[UUID]:
+        """Those of these that have a receipt at both ERPs: what books nothing shows in no document."""
+        known = self.facts.postings(self.terms.legal_entity, posting_ids, reading_since=self.facts.instant())
+        both = {self.legacy.erp, self.cloud.erp}
+        posted = {key: {erp for erp, at in facts.at.items() if at.state is PostingState.POSTED} for key, facts in known.items()}
+        return frozenset(key for key, erps in posted.items() if both <= erps)
 
     def follow_again(self) -> None:
         """Bring both mirrors level once more, without any figures."""
@@ -134,6 +155,19 @@ class Looker:
         kept = {(erp, native_id): why for erp in erps for native_id, why in self.facts.not_captured(erp, entity).items()}
         classifier = Classifier(*erps, known, self.charts.left_out, kept)
         return [classifier.classify(document) for document in documents]
+
+    def _unbillable_hours(self) -> tuple[Mapping[str, Decimal], Mapping[str, Decimal]]:
+        entity = self.terms.legal_entity
+        return self.facts.unbillable_hours(self.legacy.erp, entity), self.facts.unbillable_hours(self.cloud.erp, entity)
+
+    def _unequal_time(self, projects: frozenset[str], instant: datetime, shares: Shares) -> list[Difference]:
+        if not projects:
+            return []
+        terms, legacy, cloud = self.terms, self.legacy.reader.unbilled_time(projects), self.cloud.reader.unbilled_time(projects)
+        keys = [entry.posting_id for entry in (*legacy, *cloud) if entry.posting_id is not None]
+        known, time_terms = self.facts.postings(terms.legal_entity, keys, reading_since=instant), self.facts.time_terms(keys)
+        comparison = TimeComparison(terms.legal_entity, terms.currency, self.legacy.erp, self.cloud.erp, known, time_terms)
+        return list(comparison.differences(legacy, cloud, shares))
 
     def _of_tier_two(
         self, figures: tuple[ErpFigures, ErpFigures], documents: Sequence[DocumentDifference], instant: datetime

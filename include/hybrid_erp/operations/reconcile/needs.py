@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
 from hybrid_erp.model.books import DayMovement, Entry
-from hybrid_erp.model.comparison import Observed, ObservedMovement, ProjectSums
-from hybrid_erp.model.posting_facts import Boundary, PostingFacts
+from hybrid_erp.model.comparison import Observed, ObservedMovement, ObservedTotal, ProjectSums
+from hybrid_erp.model.posting_facts import Boundary, PostingFacts, TimeTerms
 from hybrid_erp.operations.compare import Mirrors
 
 
@@ -47,6 +48,9 @@ class Comparison(Mirrors, Protocol):
     def projects(self, legacy: str, cloud: str, legal_entity: str, expenses: Sequence[str]) -> Sequence[ProjectSums]:
         """What the documents of both ERPs come to on each project; `expenses` are the canonical accounts of cost."""
 
+    def document_totals(self, legacy: str, cloud: str, legal_entities: Sequence[str]) -> Sequence[ObservedTotal]:
+        """Count and sum of posted documents by type, in both ERPs."""
+
     def days(self, erp: str, legal_entity: str, account: str, period: str, *, baseline: bool = False) -> Sequence[DayMovement]:
         """A canonical account's movement by day."""
 
@@ -83,6 +87,12 @@ class ReconciliationFacts(Protocol):
 
     def documents(self, legal_entity: str, document_type: str, numbers: Sequence[str]) -> Mapping[str, UUID]:
         """The latest posting of each of these documents, by its number."""
+
+    def unbillable_hours(self, erp: str, legal_entity: str) -> Mapping[str, Decimal]:
+        """Hours that were posted there and are never to be billed, by project."""
+
+    def time_terms(self, posting_ids: Sequence[UUID]) -> Mapping[UUID, TimeTerms]:
+        """At what these time entries are to be billed."""
 
     def half_pairs(self, legal_entity: str) -> Sequence[Mapping[str, Any]]:
         """Intercompany documents of which this legal entity's half or the partner's is missing or unequal."""

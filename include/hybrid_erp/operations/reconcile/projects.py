@@ -52,7 +52,7 @@ def unequal_projects(
 
 
 def _unequal(one: ProjectFigures, other: ProjectFigures) -> list[str]:
-    """On what two ERPs disagree that both tell. What is billed and what it costs is compared document by document."""
+    """On what two ERPs disagree that both tell. What is billed, what it costs and unbilled time are told by their documents and entries."""
     aspects = ["status"] if one.status != other.status else []
     if one.contract_value is not None and other.contract_value is not None and one.contract_value != other.contract_value:
         aspects.append("contract value")

@@ -132,10 +132,10 @@ class TrytonBooks:
         with reading():
             return self._projects().projects()
 
-    def unbilled_time(self) -> Sequence[TimeFigures]:
-        """Every time entry that no invoice has taken up."""
+    def unbilled_time(self, projects: Collection[str] | None = None) -> Sequence[TimeFigures]:
+        """Every time entry that no invoice has taken up: a call for each thousand of those asked for."""
         with reading():
-            return self._projects().unbilled_time()
+            return self._projects().unbilled_time(projects)
 
     def series(self) -> Sequence[NumberSeries]:
         """The series of invoices, credit notes and moves: a few calls each, and some more for each gap."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -17,9 +17,12 @@ from hybrid_erp.model.books import CustomerFigures, ProjectFigures, TaskFigures,
 from hybrid_erp.model.mapping import Mapping
 
 _WORK_FIELDS: Final = ("name", "comment", "type", "parent", "party.code", "status.progress", "progress", "effort_duration")
-#: The module that bills projects, and what it keeps. (Revenue and cost of another module are hours at list and cost price, nothing booked.)
+#: Tryton sums it over a project and all that is below it.
+_HOURS: Final = ("timesheet_duration",)
+#: The module that bills projects, and what it has billed. (What it would bill, and revenue and cost of another module, are hours at
+#: Tryton's own prices: it keeps no rate of an entry, and nothing of that is booked.)
 _BILLING: Final = "project_invoice"
-_AMOUNTS: Final = ("amount_to_invoice", "invoiced_amount")
+_AMOUNTS: Final = ("invoiced_amount",)
 _TIME_FIELDS: Final = ("date", "duration", "description", "employee.party.code", "work.origin")
 
 
@@ -40,15 +43,18 @@ class ProjectReader:
             if row["type"] == "task" and (top := _project_of(row, works)):
                 children[top["id"]].append(row)
         domain = [["company", "=", self.company], ["type", "=", "project"]]
-        amounts = {row["id"]: row for row in pages(self.client, WORK, domain, _AMOUNTS)} if self._bills() else {}
-        return [self._project(row, children[row["id"]], amounts.get(row["id"], {})) for row in works.values() if row["type"] == "project"]
+        figures = {row["id"]: row for row in pages(self.client, WORK, domain, _AMOUNTS if self._bills() else _HOURS)}
+        return [self._project(row, children[row["id"]], figures.get(row["id"], {})) for row in works.values() if row["type"] == "project"]
 
-    def unbilled_time(self) -> list[TimeFigures]:
+    def unbilled_time(self, projects: Collection[str] | None = None) -> list[TimeFigures]:
         """Every time entry that no invoice has taken up. Tryton keeps no mark of what is not billable, and no rate on the entry."""
         works = self._works()
         found = []
-        billed = [["invoice_line", "=", None]] if self._bills() else []
-        for row in pages(self.client, TIME, [["company", "=", self.company], *billed], _TIME_FIELDS):
+        domain: list[Any] = [["company", "=", self.company], *([["invoice_line", "=", None]] if self._bills() else [])]
+        if projects is not None:
+            wanted = [f"{WORK},{row['id']}" for row in works.values() if (top := _project_of(row, works)) and _number_of(top) in projects]
+            domain.append(["work.origin", "in", wanted])
+        for row in pages(self.client, TIME, domain, _TIME_FIELDS):
             model, _, record = str(row["work"]["origin"] or "").partition(",")
             work = works.get(int(record)) if model == WORK else None
             project = _project_of(work, works) if work else None
@@ -87,7 +93,8 @@ class ProjectReader:
     def _works(self) -> dict[int, Row]:
         return {row["id"]: row for row in pages(self.client, WORK, [["company", "=", self.company]], _WORK_FIELDS)}
 
-    def _project(self, row: Row, tasks: Iterable[Row], amounts: Row) -> ProjectFigures:
+    def _project(self, row: Row, tasks: Iterable[Row], figures: Row) -> ProjectFigures:
+        """Nothing is billed in a Tryton without the module for it: then all hours are still to be billed. Of one with it no sum is told."""
         done = bool(row["status"]) and row["status"]["progress"] == 1
         return ProjectFigures(
             native_id=f"{WORK},{row['id']}",
@@ -95,8 +102,9 @@ class ProjectReader:
             name=_name_of(row),
             customer=row["party"]["code"] if row["party"] else None,
             status="closed" if done else "active",
-            billed=_stated(amounts, "invoiced_amount"),
-            unbilled=_stated(amounts, "amount_to_invoice"),
+            billed=_stated(figures, "invoiced_amount"),
+            unbilled_hours=to_hours(figures["timesheet_duration"]) if "timesheet_duration" in figures else None,
+            counts_unbillable=True,
             tasks=tuple(self._task(task) for task in tasks),
         )
 

@@ -149,7 +149,7 @@ class InvoiceWriter:
 
 
 def _due_on(document: Invoice | CreditMemo) -> date:
-    return document.due_on if isinstance(document, Invoice) else document.issued_on
+    return document.due_on or document.issued_on
 
 
 def _price(item: InvoiceLine) -> tuple[Decimal, Decimal]:

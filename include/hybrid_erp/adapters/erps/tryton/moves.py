@@ -121,6 +121,6 @@ def _due_on(submission: Submission) -> date | None:
     match submission.document:
         case Invoice(due_on=due_on) | OpenItem(due_on=due_on):
             return due_on
-        case CreditMemo(issued_on=issued_on):
-            return issued_on
+        case CreditMemo(due_on=due_on, issued_on=issued_on):
+            return due_on or issued_on
     return None

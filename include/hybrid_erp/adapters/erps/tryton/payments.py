@@ -72,8 +72,8 @@ class Settler:
                     self._link(invoice, row["id"])
 
     def link_credit(self, credit: CreditMemo, credit_invoice: int) -> None:
-        """Name a posted credit memo's receivable line at the invoice that it takes back. Raises as the client does."""
-        invoice = self._invoice(credit.corrects)
+        """Name a posted credit memo's receivable line at the invoice that it takes back, if any. Raises as the client does."""
+        invoice = self._invoice(credit.corrects) if credit.corrects is not None else None
         if invoice is None:
             return
         domain = [["id", "=", credit_invoice]]

@@ -164,9 +164,12 @@ class Poster:
         return outcome
 
     def _model(self, submission: Submission) -> str:
-        """A candidate's copy of an invoice is an item of the ledger: it draws no number, and is quiet by what it is."""
-        is_invoice = isinstance(submission.document, Invoice | CreditMemo) and submission.role is not Role.CANDIDATE
-        return INVOICE if is_invoice else MOVE
+        """A candidate's copy is an item of the ledger, and so is what the other ERP has issued: it draws no number, and is quiet."""
+        document = submission.document
+        if not isinstance(document, Invoice | CreditMemo) or submission.role is Role.CANDIDATE:
+            return MOVE
+        issued_elsewhere = submission.legal_number is not None and document.legal_number is None
+        return MOVE if issued_elsewhere else INVOICE
 
     def _settled(self, submission: Submission, draft: Draft) -> Outcome:
         """Posted; a credit memo is then named at its invoice, which is found to be done when it is done again."""
