@@ -40,7 +40,9 @@ from tests.builders import a_journal_entry
 from tests.fake_lock_out import everybodys_rights
 from tests.operations.cutover.companies import Ask, Companies, Company
 from tests.operations.cutover.moments import Connections, Watcher, nobody, watched
+from tests.operations.cutover.recording import Recording
 from tests.operations.cutover.work import CANARY, WorkOnFakes
+from tests.protocol_model.trace import Record
 from tests.store.cutovers import ENTITIES, EVIDENCE, EVIDENCE_HASH, LIMITS, VERSIONS, dual_run
 from tests.stores import CLOUD, LEGACY, SETTINGS, TEMPLATE, Store, believe
 
@@ -75,6 +77,9 @@ FROZEN_STILL: Final = """
 """
 #: Long enough for every copy of a copy.
 ROUNDS: Final = 6
+
+Facts = tuple[tuple[Companies, list[UUID], list[UUID], int], tuple[Record, ...]]
+"""Of a region: its companies, what was sent and typed in, the amounts used, and the trace that led there."""
 
 _stores = itertools.count(1)
 _runs = itertools.count(1)
@@ -222,6 +227,7 @@ class Region:
 
     def __post_init__(self) -> None:
         self.here = self.stack_runner("here")
+        self.recording = Recording(self.admin, ENTITIES)
 
     def dsn(self, duty: str) -> str:
         return self.cluster.dsn(self.database, login_of(duty))
@@ -360,13 +366,20 @@ class Region:
         twice = self.sql("SELECT posting_id FROM delivery WHERE state = 'posted' GROUP BY posting_id HAVING count(*) <> 2")
         assert twice == []
 
-    def facts(self) -> tuple[Companies, list[UUID], list[UUID], int]:
-        """What is outside the store, to go back to."""
-        return deepcopy((self.companies, self.accepted, self.typed_in, self.amounts))
+    def require_allowed(self) -> None:
+        """Each step that the code has taken since the beginning is one that the protocol allows."""
+        found = self.recording.disallowed()
+        assert found is None, f"step {found.number}, {found.record.action}: {found.why}"
 
-    def go_back(self, facts: tuple[Companies, list[UUID], list[UUID], int]) -> None:
+    def facts(self) -> Facts:
+        """What is outside the store, to go back to."""
+        return deepcopy((self.companies, self.accepted, self.typed_in, self.amounts)), self.recording.so_far()
+
+    def go_back(self, facts: Facts) -> None:
         """As it was."""
-        self.companies, self.accepted, self.typed_in, self.amounts = deepcopy(facts)
+        outside, trace = facts
+        self.companies, self.accepted, self.typed_in, self.amounts = deepcopy(outside)
+        self.recording.go_back(trace)
 
 
 def a_region(cluster: Cluster, stack: ExitStack) -> Region:

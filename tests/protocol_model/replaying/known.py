@@ -26,6 +26,8 @@ class Known:
     intent: bool = False
     used: set[str] = field(default_factory=set)
     """The cutover ids that were ever active."""
+    approved: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    """By cutover id: in which role, and for which company, somebody has said yes to its present evidence."""
     deliveries: dict[tuple[str, str, str], Held] = field(default_factory=dict)
     """By posting, company and ERP."""
 
