@@ -115,6 +115,52 @@ def test_an_old_yes_is_none(region: Store) -> None:
         move.cutovers.freeze(move.id)
 
 
+# A blackout date that is overridden (ACCOUNTING D24)
+
+OVERRIDING = {
+    "checks": [{"name": "store_fit", "evidence": {}}, {"name": "blackout_dates", "evidence": {"overridden": ["UK01"]}}],
+    "request": {"override_blackout": "the licence ends"},
+}
+SECOND = (ApproverRole.SECOND_CONTROLLER, "UK01", "cora")
+
+
+def overriding(region: Store, *answers: tuple[ApproverRole, str, str]) -> Move:
+    move = Move(region)
+    move.cutovers.store_evidence(move.id, OVERRIDING, EVIDENCE_HASH)
+    for role, entity, person in [(ApproverRole.MIGRATION_LEAD, "", "lee"), (ApproverRole.CONTROLLER, "DE01", "carla"), *answers]:
+        move.cutovers.approve(move.id, role, entity, evidence_hash=EVIDENCE_HASH, by=person, by_id=person, answered_at=datetime.now(UTC))
+    return move
+
+
+def test_a_blackout_date_is_overridden_by_a_second_controller_and_the_trail_says_why(region: Store) -> None:
+    move = overriding(region, (ApproverRole.CONTROLLER, "UK01", "carla"))
+    with pytest.raises(OwnershipConflictError, match="not approved: cutover of region emea lacks second_controller UK01"):
+        move.cutovers.freeze(move.id)
+    assert phases(region) == {"dual_run"}
+
+    move.cutovers.approve(move.id, *SECOND[:2], evidence_hash=EVIDENCE_HASH, by="cora", by_id="9", answered_at=datetime.now(UTC))
+
+    assert move.cutovers.freeze(move.id) == "frozen"
+    statement = "SELECT details FROM audit WHERE action = 'cutover_approved' AND actor = 'cora' AND legal_entity = 'UK01'"
+    assert region.one(statement) | {"overrides": "blackout date", "reason": "the licence ends"} == region.one(statement)
+
+
+@pytest.mark.parametrize("person", ["carla", "lee", "lena"])
+def test_nobody_who_asks_or_approves_the_move_can_override_its_date(region: Store, person: str) -> None:
+    with pytest.raises(OwnershipConflictError, match=r"approved in another role|asked for this cutover"):
+        overriding(region, (ApproverRole.CONTROLLER, "UK01", "carla"), (ApproverRole.SECOND_CONTROLLER, "UK01", person))
+
+
+def test_whoever_has_overridden_the_date_cannot_approve_the_move(region: Store) -> None:
+    with pytest.raises(OwnershipConflictError, match="cora has approved in another role"):
+        overriding(region, SECOND, (ApproverRole.CONTROLLER, "UK01", "cora"))
+
+
+def test_a_date_that_is_not_overridden_has_no_second_approval(region: Store) -> None:
+    with pytest.raises(OwnershipConflictError, match="no blackout date of DE01 is overridden"):
+        overriding(region, (ApproverRole.SECOND_CONTROLLER, "DE01", "cora"))
+
+
 # Freeze
 
 

@@ -80,6 +80,8 @@ class ApproverRole(StrEnum):
 
     MIGRATION_LEAD = "migration_lead"
     CONTROLLER = "controller"
+    SECOND_CONTROLLER = "second_controller"
+    """Another controller of a legal entity, who overrides its blackout date."""
 
 
 class Verdict(StrEnum):
@@ -123,6 +125,8 @@ class CutoverRequest:
     requested_by: str
     reason: str
     ticket: str
+    override_blackout: str = ""
+    """Why it may run on a blackout date; empty: it may not."""
 
 
 @dataclass(frozen=True, slots=True)
