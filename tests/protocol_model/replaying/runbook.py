@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from tests.protocol_model.phases import FREEZE_PHASES, OPEN_PHASES
 from tests.protocol_model.replaying.deliveries import Held, complete, under_way
@@ -45,7 +45,7 @@ def frozen(known: Known, record: Record) -> Why:
     if record.epoch != before.epoch + 1 or record.owner != before.owner or record.phase != "frozen":
         return "a freeze raises the epoch by one, and leaves the owner"
     known.used.add(record.cutover)
-    known.from_period, known.intent = record.from_period, False
+    known.from_period, known.intended = record.from_period, set()
     return _lacks_approval(known, record.cutover)
 
 
@@ -76,21 +76,22 @@ def drained(known: Known, record: Record) -> Why:
 
 
 def lock_intended(known: Known, record: Record) -> Why:
-    """L1: the phase stays, the intent is written."""
+    """L1: the phase stays, the intent is written: for one company, or for all."""
     why = _next(known, record, "drained", "drained")
-    known.intent = known.intent or why is None
+    if why is None:
+        known.intended |= {record.company} if record.company else known.companies
     return why
 
 
 def locked(known: Known, record: Record) -> Why:
     """L4: every company is read back."""
-    if not known.intent:
+    if not known.intended:
         return "locked without a lock intent"
-    return _next(known, record, "drained", "locked") or _read_back(known, record)
+    return _next(known, record, "drained", "locked") or _read_back(known.companies, record)
 
 
-def _read_back(known: Known, record: Record) -> Why:
-    missing = known.companies - set(record.companies)
+def _read_back(companies: Set[str], record: Record) -> Why:
+    missing = companies - set(record.companies)
     return f"{record.action} without reading back {', '.join(sorted(missing))}" if missing else None
 
 
@@ -108,7 +109,7 @@ def switched(known: Known, record: Record) -> Why:
         why = "a switch changes the owner and raises the epoch by one"
     if why is None:
         known.periods = [each for each in known.periods if each[0] < known.from_period] + [(known.from_period, record.owner)]
-        known.intent = False
+        known.intended = set()
     return why
 
 
@@ -123,7 +124,7 @@ def releasing(known: Known, record: Record) -> Why:
 
 
 def opened(known: Known, record: Record) -> Why:
-    """R: behind a lock intent or a switch, only what was read back."""
+    """R: only once every company with a lock intent was read back; after a switch, every company of the new owner."""
     before = known.facts
     if before.phase not in ("releasing", "switched"):
         return f"opened from {before.phase}"
@@ -131,8 +132,9 @@ def opened(known: Known, record: Record) -> Why:
         return "opened by a cutover that is not active"
     if record.phase not in OPEN_PHASES or record.cutover is not None or (record.epoch, record.owner) != (before.epoch, before.owner):
         return "opening closes the cutover, and leaves epoch and owner"
-    why = _read_back(known, record) if known.intent or before.phase == "switched" else None
-    known.intent, known.from_period = known.intent and why is not None, "" if why is None else known.from_period
+    why = _read_back(known.companies if before.phase == "switched" else known.intended, record)
+    if why is None:
+        known.intended, known.from_period = set(), ""
     return why
 
 
