@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
+import psycopg
 import pytest
 
 from hybrid_erp.adapters.store.cutovers import TIMEOUTS
@@ -16,7 +17,7 @@ from hybrid_erp.model.delivery import FailureClass, Role
 from hybrid_erp.model.errors import OwnershipConflictError
 from hybrid_erp.model.ownership import PostingKind
 from tests.builders import a_customer, a_journal_entry
-from tests.store.cutovers import EVIDENCE, EVIDENCE_HASH, VERSIONS, Move, dual_run, short
+from tests.store.cutovers import ENTITIES, EVIDENCE, EVIDENCE_HASH, VERSIONS, Move, dual_run, short
 from tests.stores import CLOUD, LEGACY, Store, wait_until
 
 POSTED = SettledPosted("77", "JE-77", "2026/77", date(2026, 3, 5))
@@ -567,6 +568,34 @@ def test_a_rollback_goes_the_same_way_back_and_opens_what_the_cutover_had_locked
         back.cutovers.note_read_back(LEGACY, each.legal_entity, each.generation, as_desired=True, quiet=False, read_back={})
     back.cutovers.open_after_switch(back.id, smoke_test={})
     assert phases(region) == {"dual_run"}
+
+
+def test_who_was_locked_out_when_and_why_stays_known_whatever_the_next_move_does(region: Store) -> None:
+    there = Move(region).opened()
+    back = Move(region, Direction.ROLLBACK).opened()
+
+    told = [(each.event, each.erp, each.legal_entity, each.direction) for each in back.cutovers.lock_out_history("emea")]
+    assert told == [
+        *(("lock intended", LEGACY, entity, "cutover") for entity in ENTITIES),
+        *(("locked", LEGACY, entity, "cutover") for entity in ENTITIES),
+        *(("lock intended", CLOUD, entity, "rollback") for entity in ENTITIES),
+        *(("locked", CLOUD, entity, "rollback") for entity in ENTITIES),
+        *(("opening intended", LEGACY, entity, "rollback") for entity in ENTITIES),
+        *(("opened", LEGACY, entity, "rollback") for entity in ENTITIES),
+    ]
+    first = there.cutovers.lock_out_history("emea")[0]
+    assert (first.logins, first.requested_by, first.reason, first.ticket) == (("bookkeeper", "control"), "lena", "it is time", "CHG-1")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        region.sql("DELETE FROM lock_out_history")
+
+
+def test_a_lock_out_that_the_erp_does_not_confirm_any_more_is_remembered(region: Store) -> None:
+    move = Move(region).locked()
+
+    move.cutovers.note_read_back(LEGACY, "DE01", move.generation, as_desired=False, quiet=False, read_back={"may post": ["carla"]})
+
+    last = move.cutovers.lock_out_history("emea")[-1]
+    assert (last.event, last.legal_entity) == ("not as desired", "DE01")
 
 
 def test_there_and_back_and_there_again(region: Store) -> None:

@@ -131,7 +131,7 @@ OVERRIDING = {
 
 def test_a_second_controller_reads_why_the_date_is_overridden_and_is_not_the_first(move: Move) -> None:
     move.cutovers.store_evidence(move.id, OVERRIDING, EVIDENCE_HASH.replace("e", "d"))
-    second, on = the_task("second_controller", "UK01"), {"asked_on": EVIDENCE_HASH.replace("e", "d")}
+    second, on = the_task("second_controller", "UK01"), dict[str, Any](asked_on=EVIDENCE_HASH.replace("e", "d"))
     answered(move, "controller", task=the_task("controller", "UK01"), **on)
 
     with pytest.raises(OwnershipConflictError, match="controller has approved in another role"):

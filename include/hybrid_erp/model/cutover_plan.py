@@ -117,6 +117,11 @@ class CutoverPlan(_Part):
         )
 
     @property
+    def run_seconds_max(self) -> float:
+        """What a whole run may take: the answers of people, the copies before the freeze, the longest freeze, the smoke test."""
+        return self.approval_minutes_max * 60 + self.catch_up_seconds_max + self.freeze_seconds_max + self.drain_seconds_max
+
+    @property
     def calendars(self) -> frozenset[str]:
         """The legal entities with a controller for which a day is kept free."""
         known = frozenset(self.approvers.controllers)

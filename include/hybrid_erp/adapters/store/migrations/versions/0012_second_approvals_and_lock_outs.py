@@ -1,4 +1,4 @@
-"""A blackout date is overridden by a second approval, of another controller, with the reason that was given for it."""
+"""A second controller overrides a blackout date, with the reason that was given for it; who was locked out, when and why stays known."""
 
 from alembic import op
 
@@ -72,6 +72,48 @@ END $$;
 """
 
 
+# `lock_out` says how a company should be now, and the next move of the region writes over it. Why is the cutover's reason.
+LOCK_OUTS = """
+CREATE TABLE lock_out_history (
+    history_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    changed_at   timestamptz NOT NULL DEFAULT transaction_timestamp(),
+    cutover_id   uuid NOT NULL REFERENCES cutover,
+    erp          text NOT NULL,
+    legal_entity text NOT NULL,
+    kind         text NOT NULL,
+    generation   bigint NOT NULL,
+    event        text NOT NULL CHECK (event IN ('lock intended', 'locked', 'opening intended', 'opened', 'not as desired')),
+    taken        jsonb NOT NULL
+);
+CREATE INDEX lock_out_history_of ON lock_out_history (cutover_id);
+COMMENT ON COLUMN lock_out_history.event IS 'Intended: before the ERP is told. The others are what the ERP itself was read to say.';
+COMMENT ON COLUMN lock_out_history.taken IS 'The rights that were, or are to be, taken from whom, or given back.';
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON lock_out_history FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON lock_out_history FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE FUNCTION remember_lock_out() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    event text := CASE
+        WHEN TG_OP = 'INSERT' OR (OLD.generation, OLD.desired, OLD.taken) IS DISTINCT FROM (NEW.generation, NEW.desired, NEW.taken)
+            THEN CASE NEW.desired WHEN 'locked' THEN 'lock intended' ELSE 'opening intended' END
+        WHEN OLD.read_back_at IS NULL AND NEW.read_back_at IS NOT NULL
+            THEN CASE NEW.desired WHEN 'locked' THEN 'locked' ELSE 'opened' END
+        WHEN OLD.read_back_at IS NOT NULL AND NEW.read_back_at IS NULL AND NEW.read_back IS NOT NULL THEN 'not as desired'
+    END;
+BEGIN
+    IF event IS NOT NULL THEN
+        INSERT INTO lock_out_history (cutover_id, erp, legal_entity, kind, generation, event, taken)
+        VALUES (NEW.cutover_id, NEW.erp, NEW.legal_entity, NEW.kind, NEW.generation, event, NEW.taken);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER remembered AFTER INSERT OR UPDATE ON lock_out FOR EACH ROW EXECUTE FUNCTION remember_lock_out();
+
+GRANT SELECT ON lock_out_history TO hybrid_erp_intake, hybrid_erp_delivery, hybrid_erp_cutover, hybrid_erp_reader;
+"""
+
+
 def upgrade() -> None:
     """Make everything."""
-    op.get_bind().exec_driver_sql(SECOND_APPROVALS.replace("%", "%%"))
+    for statements in (SECOND_APPROVALS, LOCK_OUTS):
+        op.get_bind().exec_driver_sql(statements.replace("%", "%%"))
