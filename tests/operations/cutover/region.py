@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -38,7 +38,7 @@ from sandbox.postgres import Cluster
 from sandbox.store_setup import login_of
 from tests.builders import a_journal_entry
 from tests.fake_lock_out import everybodys_rights
-from tests.operations.cutover.companies import Ask, Companies, Company
+from tests.operations.cutover.companies import BOOKED_ON, Ask, Companies, Company
 from tests.operations.cutover.moments import Connections, Watcher, nobody, watched
 from tests.operations.cutover.recording import Recording
 from tests.operations.cutover.work import CANARY, WorkOnFakes
@@ -92,6 +92,7 @@ class Run:
     direction: Direction = Direction.CUTOVER
     mode: Mode = Mode.LIVE
     limits: Limits = LIMITS
+    from_period: str = "2025-01"
     name: str = field(default_factory=lambda: f"run-{next(_runs)}")
 
     @property
@@ -128,6 +129,7 @@ class Runner:
     lacking: Callable[[], bool]
     """Whether anything is on its way still."""
     plan: CutoverPlan = PLAN
+    closers: Callable[[str, str], frozenset[str]] = lambda erp, legal_entity: frozenset()
 
     @property
     def cutovers(self) -> PostgresCutovers:
@@ -151,7 +153,7 @@ class Runner:
             mode=run.mode,
             kinds=OWNED_KINDS,
             legal_entities=ENTITIES,
-            from_period="2025-01",
+            from_period=run.from_period,
             old_owner=run.old,
             new_owner=run.new,
             run=run.name,
@@ -186,7 +188,7 @@ class Runner:
             self.cutovers,
             self.work,
             self.plan,
-            closers=lambda erp, legal_entity: frozenset(),
+            closers=self.closers,
             clock=self.clock.now,
             wait=self.clock.wait,
         )
@@ -270,23 +272,25 @@ class Region:
 
     # What goes on whatever moves
 
-    def accept(self, *legal_entities: str, by: Runner | None = None) -> None:
-        """Upstream sends a posting of each."""
+    def accept(self, *legal_entities: str, by: Runner | None = None, **changes: Any) -> list[UUID]:
+        """Upstream sends a posting of each; their ids."""
         events = []
         for legal_entity in legal_entities:
             with self.one_at_a_time:
                 self.amounts += 1
                 told = f"live-{self.amounts}"
-                events.append(a_journal_entry(legal_entity, amount=f"{self.amounts}.00", id=told, number=told))
+                events.append(a_journal_entry(legal_entity, amount=f"{self.amounts}.00", **{"id": told, "number": told, **changes}))
         postings = [posting_of(SETTINGS.firm, event) for event in events]
         (by or self.here).connections.intake().accept(postings, accepted_by="tests")
-        self.accepted += [posting.posting_id for posting in postings]
+        accepted = [posting.posting_id for posting in postings]
+        self.accepted += accepted
+        return accepted
 
-    def type_in(self, erp: str, legal_entity: str) -> bool:
+    def type_in(self, erp: str, legal_entity: str, on: date = BOOKED_ON) -> bool:
         """A bookkeeper posts natively; False: he was refused to his face."""
         with self.one_at_a_time:
             self.amounts += 1
-            found = self.company(erp, legal_entity).type_in(f"{self.amounts}.00")
+            found = self.company(erp, legal_entity).type_in(f"{self.amounts}.00", on)
             self.typed_in += [] if found is None else [found]
         return found is not None
 
