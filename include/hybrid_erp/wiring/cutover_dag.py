@@ -12,6 +12,7 @@ from hybrid_erp.model.cutover import ApproverRole, Direction, Mode, Step
 from hybrid_erp.model.cutover_plan import CutoverPlan
 from hybrid_erp.model.errors import ErpUnavailableError, HybridErpError, NotQuietError
 from hybrid_erp.wiring.approval import ApprovalRetryPolicy, RecordedApproval
+from hybrid_erp.wiring.over_budget import budget_alert
 
 SECTION: Final = "Cutover"
 MODES: Final = {
@@ -50,6 +51,7 @@ def cutover_dag(direction: Direction, region: str, kinds: list[str], plan: Cutov
         doc_md=doc_md,
         tags=["hybrid-erp", direction.value, region],
         params=_params(kinds),
+        deadline=[budget_alert(region, plan)],
         default_args={"retries": 3, "retry_delay": timedelta(seconds=3), "retry_policy": CutoverRetryPolicy()},
     ) as built:
 

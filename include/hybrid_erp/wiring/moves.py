@@ -27,6 +27,7 @@ from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.connectors import lock_out
 from hybrid_erp.wiring.cutover import closers_of, move_of
 from hybrid_erp.wiring.delivery import store_connection
+from hybrid_erp.wiring.over_budget import tell_late_step
 
 log: Final = logging.getLogger(__name__)
 
@@ -35,16 +36,17 @@ FORGOTTEN_AFTER: Final = timedelta(hours=1)
 
 
 def watch_moves() -> dict[str, int]:
-    """End what a dead run has left frozen or half released, and read back every lock-out that should stand.
+    """End what a dead run has left frozen or half released, tell which move is late, and read back every lock-out that should stand.
 
     Raises:
         LockOutUndoneError: Somebody may post where nobody should.
     """
     ended = sum(_ended(each) for each in cutovers_under_way())
+    late = sum(tell_late_step(each) for each in cutovers_under_way())
     undone = list(filter(None, map(_undone, _lock_outs())))
     if undone:
         raise LockOutUndoneError("; ".join(undone) + ".")
-    return {"released": ended}
+    return {"released": ended, "late": late}
 
 
 def cutovers_under_way(region: str | None = None) -> list[Cutover]:
