@@ -585,6 +585,9 @@ def test_who_was_locked_out_when_and_why_stays_known_whatever_the_next_move_does
     ]
     first = there.cutovers.lock_out_history("emea")[0]
     assert (first.logins, first.requested_by, first.reason, first.ticket) == (("bookkeeper", "control"), "lena", "it is time", "CHG-1")
+    assert str(first).endswith(
+        "DE01 at ledgersmb-emea lock intended (3): bookkeeper, control; cutover asked for by lena, it is time (CHG-1)"
+    )
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         region.sql("DELETE FROM lock_out_history")
 
