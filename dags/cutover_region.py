@@ -8,7 +8,8 @@ up to the switch and then releases: the region is frozen for seconds, nothing mo
 
 **Steps**: `preflight` checks both ERPs, the store and Airflow, and stores the evidence. `approve_...`: a migration lead and the
 controller of each legal entity say yes to that evidence (Required Actions, on the run's page); who asked for the run cannot, and
-silence is a no. `freeze`: no new posting is claimed; intake goes on. `drain`: what was begun is finished. `lock_out`: nobody but
+silence is a no. `override_blackout_...`: only where the form asks to move on a blackout date, a second controller. `freeze`: no new
+posting is claimed; intake goes on. `drain`: what was begun is finished. `lock_out`: nobody but
 our copies posts in the legacy ERP any more. `final_delta`: what people posted until then is brought over. `verify`: a
 reconciliation with nothing left. `switch`: the cloud ERP owns. `smoke_test`: an entry of the smallest amount, reversed at once.
 `release` opens claims, whatever happened; `verdict` says where the region is by the store's word.

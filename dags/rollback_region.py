@@ -3,7 +3,8 @@
 **When**: from the cutover on, until a person closes the way back. What was posted since then is in the legacy ERP already, as
 copies; what people posted in the cloud ERP is captured and brought over. A rollback refuses while a document is missing there.
 
-**What cannot be taken back** stands in the evidence that the approvers see: numbers issued, and whatever the firm did with them.
+**What cannot be taken back** stands in the evidence that the approvers see: numbers issued, and periods closed. Returns filed and
+payment runs made are not known here; the approvers are reminded of them.
 
 **Steps, modes, red tasks, clearing**: as in `cutover_<region>`. After the switch the people whose rights the cutover took in the
 legacy ERP get them back; in the cloud ERP they are taken. The region is in dual run again, and can be cut over again.

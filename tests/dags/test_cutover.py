@@ -15,7 +15,7 @@ import pytest
 from tests.builders import CONFIG
 
 CHECKOUT = CONFIG.parent
-APPROVALS = ["approve_DE01", "approve_UK01", "approve_migration_lead"]
+APPROVALS = ["approve_DE01", "approve_UK01", "approve_migration_lead", "override_blackout_DE01", "override_blackout_UK01"]
 STEPS = ["freeze", "drain", "lock_out", "final_delta", "verify", "switch", "smoke_test"]
 
 

@@ -18,17 +18,32 @@ from tests.builders import CONFIG
 from tests.e2e.through_airflow import ThroughAirflow
 
 LEASE_SECONDS = 15
+#: The least that the plan of a move may allow: 95 s for the whole run.
+SHORTEST_BUDGET = {
+    "approval_minutes_max": 1,
+    "catch_up_seconds_max": 0,
+    "freeze_seconds_max": 30,
+    "drain_seconds_max": 5,
+    "lease_seconds": 10,
+}
 
 
 @pytest.fixture(scope="session")
 def running_airflow(progress: Callable[[str], None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A site of its own, whose leases are short: what a killed worker held is free again within seconds."""
+    """A site of its own, whose leases and budgets are short: what a killed worker held is free again within seconds."""
     config = Path(shutil.copytree(CONFIG, tmp_path_factory.mktemp("e2e") / "config"))
     erps = yaml.safe_load((config / "erps.yaml").read_text())
     for erp in erps["erps"].values():
         erp["lease_seconds"] = LEASE_SECONDS
     (config / "erps.yaml").write_text(yaml.safe_dump(erps))
+<<<<<<< HEAD
     site = replace(new_site(for_tests(f"test-e2e-{os.getpid()}"), progress, airflow=True, faulty_lines=True, durable=False), config=config)
+=======
+    region = yaml.safe_load((config / "regions" / "emea.yaml").read_text())
+    region["plan"]["cutover"] |= SHORTEST_BUDGET
+    (config / "regions" / "emea.yaml").write_text(yaml.safe_dump(region))
+    site = replace(new_site(SANDBOX / f"test-e2e-{os.getpid()}", progress, airflow=True, faulty_lines=True), config=config)
+>>>>>>> moves
     site.save()
     launched = start(site, progress, temporary=True)
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tests.protocol_model.replaying import runbook
-from tests.protocol_model.replaying.deliveries import claimed, settled
+from tests.protocol_model.replaying.deliveries import captured, claimed, settled
 from tests.protocol_model.replaying.known import Known, Why, unchanged
 from tests.protocol_model.trace import Action, Record
 
@@ -67,11 +67,19 @@ def _settled(known: Known, record: Record) -> Why:
     return unchanged(known, record) or settled(known.deliveries, record, closed=closed)
 
 
+def _captured(known: Known, record: Record) -> Why:
+    return unchanged(known, record) or captured(known.deliveries, record, owner=known.owner_of(record.period))
+
+
 ACTS: Final[dict[Action, Callable[[Known, Record], Why]]] = {
     "begins": _again,
     "claimed": _claimed,
     "settled": _settled,
+    "captured": _captured,
+    "asked": runbook.asked,
+    "approved": runbook.approved,
     "frozen": runbook.frozen,
+    "shut": runbook.shut,
     "drained": runbook.drained,
     "lock_intended": runbook.lock_intended,
     "locked": runbook.locked,

@@ -16,6 +16,9 @@ from tests.protocol_model.walks import walk
 
 BOTH = ("DE01", "FR01")
 START = Record(action="begins", phase="dual_run", epoch=3, owner="legacy", companies=BOTH, from_period="2020-01")
+ASKED = replace(START, action="asked", about="one", companies=(), from_period="")
+YES = replace(ASKED, action="approved")
+APPROVED = [ASKED, replace(YES, role="migration_lead"), *(replace(YES, role="controller", company=each) for each in BOTH)]
 UNDER_A_FREEZE = replace(START, epoch=4, cutover="one", companies=(), from_period="")
 FROZEN = replace(UNDER_A_FREEZE, action="frozen", phase="frozen", from_period="2027-01")
 DRAINED = replace(UNDER_A_FREEZE, action="drained", phase="drained")
@@ -24,7 +27,8 @@ LOCKED = replace(UNDER_A_FREEZE, action="locked", phase="locked", companies=BOTH
 VERIFIED = replace(UNDER_A_FREEZE, action="verified", phase="verified")
 SWITCHED = replace(UNDER_A_FREEZE, action="switched", phase="switched", epoch=5, owner="cloud")
 OPENED = replace(SWITCHED, action="opened", phase="hypercare", cutover=None, companies=BOTH)
-FLIP = [START, FROZEN, DRAINED, INTENDED, LOCKED, VERIFIED, SWITCHED, OPENED]
+ASKED_FOR = [START, *APPROVED]
+FLIP = [*ASKED_FOR, FROZEN, DRAINED, INTENDED, LOCKED, VERIFIED, SWITCHED, OPENED]
 
 RELEASING = replace(UNDER_A_FREEZE, action="releasing", phase="releasing", epoch=5)
 RELEASED = replace(RELEASING, action="opened", phase="dual_run", cutover=None, companies=BOTH)
@@ -59,18 +63,27 @@ LAPSED = replace(FROZEN, action="lapsed", lapsed=True, from_period="")
 ALLOWED: dict[str, list[Record]] = {
     "a flip": FLIP,
     "a posting with its copy, then a flip": [START, *POSTED, *COPIED, *FLIP[1:]],
-    "a release before the lock intent": [START, FROZEN, DRAINED, RELEASING, RELEASED],
-    "a release of a lock-out": [START, FROZEN, DRAINED, INTENDED, RELEASING, RELEASED],
-    "a freeze that is frozen again by its own run": [START, FROZEN, FROZEN, DRAINED],
-    "claims that go on with the old owner after a lapse": [START, FROZEN, a_claim(LAPSED)],
-    "claims that go on after a lapse that nobody wrote": [START, FROZEN, DRAINED, a_claim(replace(DRAINED, lapsed=True))],
-    "a step that is refused and changes nothing": [START, FROZEN, replace(FROZEN, action="drained", result="refused")],
-    "an earlier period during a lock-out": [*FLIP[:5], a_claim(LOCKED, period="2026-12", role="run_off")],
+    "a release before the lock intent": [*ASKED_FOR, FROZEN, DRAINED, RELEASING, RELEASED],
+    "a release of a lock-out": [*ASKED_FOR, FROZEN, DRAINED, INTENDED, RELEASING, RELEASED],
+    "a release after the lock intent of one company": [
+        *ASKED_FOR,
+        FROZEN,
+        DRAINED,
+        replace(INTENDED, company="DE01"),
+        RELEASING,
+        replace(RELEASED, companies=("DE01",)),
+    ],
+    "a freeze that is frozen again by its own run": [*ASKED_FOR, FROZEN, FROZEN, DRAINED],
+    "claims that go on with the old owner after a lapse": [*ASKED_FOR, FROZEN, a_claim(LAPSED)],
+    "claims that go on after a lapse that nobody wrote": [*ASKED_FOR, FROZEN, DRAINED, a_claim(replace(DRAINED, lapsed=True))],
+    "a step that is refused and changes nothing": [*ASKED_FOR, FROZEN, replace(FROZEN, action="drained", result="refused")],
+    "an earlier period during a lock-out": [*FLIP[:-3], a_claim(LOCKED, period="2026-12", role="run_off")],
     "an earlier period after the flip": [*FLIP, a_claim(OPENED, period="2026-12", role="run_off")],
     "what was begun is finished in a freeze": [
         START,
         a_claim(START),
         settled(a_claim(START), "in_doubt"),
+        *APPROVED,
         FROZEN,
         a_claim(FROZEN, token="t2"),
         settled(a_claim(FROZEN, token="t2"), "posted"),
@@ -85,7 +98,7 @@ ALLOWED: dict[str, list[Record]] = {
 }
 
 FORBIDDEN: dict[str, tuple[list[Record], str]] = {
-    "a control claimed in a freeze": ([START, FROZEN, a_claim(FROZEN)], "a control was claimed in frozen"),
+    "a control claimed in a freeze": ([*ASKED_FOR, FROZEN, a_claim(FROZEN)], "a control was claimed in frozen"),
     "a control claimed for the other ERP": ([START, a_claim(START, erp="cloud")], "claimed for cloud, but legacy owns 2027-01"),
     "an earlier period for the new owner": (
         [*FLIP, a_claim(OPENED, erp="cloud", period="2026-12")],
@@ -95,32 +108,35 @@ FORBIDDEN: dict[str, tuple[list[Record], str]] = {
         [START, a_claim(START), settled(a_claim(START), "in_doubt"), a_claim(START, erp="cloud", token="t2")],
         "begun at legacy, claimed for cloud",
     ),
-    "drained with a claim": ([START, a_claim(START), FROZEN, DRAINED], "posting p1 of DE01 is claimed at legacy"),
-    "drained after a lapse": ([START, FROZEN, LAPSED, replace(DRAINED, lapsed=True)], "drained after the lease of the freeze had passed"),
-    "a lapsed lease that is valid again": ([START, FROZEN, LAPSED, DRAINED], "a lapsed lease is valid again"),
-    "a lapsed freeze that is frozen again": ([START, FROZEN, LAPSED, replace(FROZEN, lapsed=True)], "a lapsed freeze is frozen again"),
+    "drained with a claim": ([START, a_claim(START), *APPROVED, FROZEN, DRAINED], "posting p1 of DE01 is claimed at legacy"),
+    "drained after a lapse": (
+        [*ASKED_FOR, FROZEN, LAPSED, replace(DRAINED, lapsed=True)],
+        "drained after the lease of the freeze had passed",
+    ),
+    "a lapsed lease that is valid again": ([*ASKED_FOR, FROZEN, LAPSED, DRAINED], "a lapsed lease is valid again"),
+    "a lapsed freeze that is frozen again": ([*ASKED_FOR, FROZEN, LAPSED, replace(FROZEN, lapsed=True)], "a lapsed freeze is frozen again"),
     "claims after a lapse behind a lock intent": (
-        [START, FROZEN, DRAINED, INTENDED, a_claim(replace(INTENDED, lapsed=True))],
+        [*ASKED_FOR, FROZEN, DRAINED, INTENDED, a_claim(replace(INTENDED, lapsed=True))],
         "a control was claimed in drained",
     ),
-    "locked without an intent": ([START, FROZEN, DRAINED, LOCKED], "locked without a lock intent"),
+    "locked without an intent": ([*ASKED_FOR, FROZEN, DRAINED, LOCKED], "locked without a lock intent"),
     "locked with one company read back": (
-        [*FLIP[:4], replace(LOCKED, companies=("DE01",))],
+        [*FLIP[:-4], replace(LOCKED, companies=("DE01",))],
         "locked without reading back FR01",
     ),
     "opened with one company read back": (
-        [START, FROZEN, DRAINED, INTENDED, RELEASING, replace(RELEASED, companies=("DE01",))],
+        [*ASKED_FOR, FROZEN, DRAINED, INTENDED, RELEASING, replace(RELEASED, companies=("DE01",))],
         "opened without reading back FR01",
     ),
-    "a switch from locked": ([*FLIP[:5], SWITCHED], "switched leads from verified to switched, not from locked to switched"),
-    "a switch of another cutover": ([*FLIP[:6], replace(SWITCHED, cutover="two")], "switched for a cutover that is not active"),
-    "a switch without a new epoch": ([*FLIP[:6], replace(SWITCHED, epoch=4)], "a switch changes the owner and raises the epoch by one"),
-    "a flip that leaves a document behind": ([START, *POSTED, *FLIP[1:6]], "posting p1 of DE01 is at legacy alone"),
+    "a switch from locked": ([*FLIP[:-3], SWITCHED], "switched leads from verified to switched, not from locked to switched"),
+    "a switch of another cutover": ([*FLIP[:-2], replace(SWITCHED, cutover="two")], "switched for a cutover that is not active"),
+    "a switch without a new epoch": ([*FLIP[:-2], replace(SWITCHED, epoch=4)], "a switch changes the owner and raises the epoch by one"),
+    "a flip that leaves a document behind": ([START, *POSTED, *FLIP[1:-2]], "posting p1 of DE01 is at legacy alone"),
     "a cutover id that is used again": (
-        [START, FROZEN, RELEASING, RELEASED, replace(FROZEN, epoch=6)],
+        [*ASKED_FOR, FROZEN, RELEASING, RELEASED, replace(FROZEN, epoch=6)],
         "a freeze needs a cutover id of its own",
     ),
-    "opened without a release": ([START, FROZEN, replace(RELEASED, epoch=4)], "opened from frozen"),
+    "opened without a release": ([*ASKED_FOR, FROZEN, replace(RELEASED, epoch=4)], "opened from frozen"),
     "a receipt under another's claim": (
         [START, a_claim(START), a_claim(START, token="t2"), settled(a_claim(START), "posted")],
         "settled under a claim that is not its own",
@@ -136,7 +152,7 @@ FORBIDDEN: dict[str, tuple[list[Record], str]] = {
         "the mark of an earlier attempt was cleared",
     ),
     "a refused step that changed the phase": (
-        [START, FROZEN, replace(DRAINED, result="refused")],
+        [*ASKED_FOR, FROZEN, replace(DRAINED, result="refused")],
         "drained changed phase, epoch, owner or cutover",
     ),
     "a trace without a beginning": ([FROZEN], "a trace begins with `begins`"),

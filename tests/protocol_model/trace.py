@@ -11,7 +11,22 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal, get_args
 
 Action = Literal[
-    "begins", "claimed", "settled", "frozen", "drained", "lock_intended", "locked", "verified", "switched", "releasing", "opened", "lapsed"
+    "begins",
+    "claimed",
+    "settled",
+    "captured",
+    "asked",
+    "approved",
+    "frozen",
+    "shut",
+    "drained",
+    "lock_intended",
+    "locked",
+    "verified",
+    "switched",
+    "releasing",
+    "opened",
+    "lapsed",
 ]
 ACTIONS: Final[frozenset[str]] = frozenset(get_args(Action))
 Result = Literal["done", "refused", "posted", "retry", "in_doubt", "dead", "absent", "given_back", "thrown_away"]
@@ -42,6 +57,7 @@ class Record(Facts):
     company: str = ""
     erp: str = ""
     role: str = ""
+    """Of a delivery: as what. Of `approved`: in which role a person has."""
     period: str = ""
     """By which the posting was routed."""
     token: str = ""
@@ -50,10 +66,14 @@ class Record(Facts):
     """Of a settlement: whether the mark is still there after it."""
     pinned: bool = False
     look_up_only: bool = False
+    canary: bool = False
+    """An entry of a smoke test."""
+    about: str = ""
+    """Of a step of the runbook: the cutover that took it, whichever is active."""
     from_period: str = ""
     """Of `frozen`: the first period that moves. Of `begins`: empty, or since when `owner` owns."""
     companies: tuple[str, ...] = ()
-    """Of `begins`: all of the region. Of `locked` and `opened`: those whose lock was read back."""
+    """Of `begins`: all of the region. Of `locked` and `opened`: those whose lock the owner was read back to have, or not to have."""
 
 
 def read(lines: Iterable[str]) -> Iterator[Record]:

@@ -70,9 +70,25 @@ class Recorder:
         action = _action(was, now)
         self.cutovers += action == "frozen"
         self.epoch += action in ("frozen", "releasing", "switched")
+        if action == "frozen":
+            yield from self._approvals(was)
         if action is not None:
             from_period = PERIODS[self.model.scenario.from_period] if action == "frozen" else ""
             yield replace(self._facts(action, after), companies=(COMPANY,), from_period=from_period)
+
+    def _approvals(self, was: Ownership) -> Iterator[Record]:
+        """Which the delivery model takes for granted: they are the runbook model's matter."""
+        asked = Record(
+            action="asked",
+            phase=was.phase,
+            epoch=self.epoch - 1,
+            owner=ERPS[was.owner],
+            about=f"cutover-{self.cutovers}",
+            lapsed=was.lapsed,
+        )
+        yield asked
+        for role, company in (("migration_lead", ""), ("controller", COMPANY)):
+            yield replace(asked, action="approved", role=role, company=company)
 
     def _of_a_claim(self, action: Action, state: State, worker: Worker, number: int) -> Record:
         return replace(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
+import psycopg
 import pytest
 
 from hybrid_erp.adapters.store.cutovers import TIMEOUTS
@@ -16,7 +17,7 @@ from hybrid_erp.model.delivery import FailureClass, Role
 from hybrid_erp.model.errors import OwnershipConflictError
 from hybrid_erp.model.ownership import PostingKind
 from tests.builders import a_customer, a_journal_entry
-from tests.store.cutovers import EVIDENCE, EVIDENCE_HASH, VERSIONS, Move, dual_run, short
+from tests.store.cutovers import ENTITIES, EVIDENCE, EVIDENCE_HASH, VERSIONS, Move, dual_run, short
 from tests.stores import CLOUD, LEGACY, Store, wait_until
 
 POSTED = SettledPosted("77", "JE-77", "2026/77", date(2026, 3, 5))
@@ -113,6 +114,52 @@ def test_an_old_yes_is_none(region: Store) -> None:
 
     with pytest.raises(OwnershipConflictError, match="lacks migration_lead"):
         move.cutovers.freeze(move.id)
+
+
+# A blackout date that is overridden (ACCOUNTING D24)
+
+OVERRIDING = {
+    "checks": [{"name": "store_fit", "evidence": {}}, {"name": "blackout_dates", "evidence": {"overridden": ["UK01"]}}],
+    "request": {"override_blackout": "the licence ends"},
+}
+SECOND = (ApproverRole.SECOND_CONTROLLER, "UK01", "cora")
+
+
+def overriding(region: Store, *answers: tuple[ApproverRole, str, str]) -> Move:
+    move = Move(region)
+    move.cutovers.store_evidence(move.id, OVERRIDING, EVIDENCE_HASH)
+    for role, entity, person in [(ApproverRole.MIGRATION_LEAD, "", "lee"), (ApproverRole.CONTROLLER, "DE01", "carla"), *answers]:
+        move.cutovers.approve(move.id, role, entity, evidence_hash=EVIDENCE_HASH, by=person, by_id=person, answered_at=datetime.now(UTC))
+    return move
+
+
+def test_a_blackout_date_is_overridden_by_a_second_controller_and_the_trail_says_why(region: Store) -> None:
+    move = overriding(region, (ApproverRole.CONTROLLER, "UK01", "carla"))
+    with pytest.raises(OwnershipConflictError, match="not approved: cutover of region emea lacks second_controller UK01"):
+        move.cutovers.freeze(move.id)
+    assert phases(region) == {"dual_run"}
+
+    move.cutovers.approve(move.id, *SECOND[:2], evidence_hash=EVIDENCE_HASH, by="cora", by_id="9", answered_at=datetime.now(UTC))
+
+    assert move.cutovers.freeze(move.id) == "frozen"
+    statement = "SELECT details FROM audit WHERE action = 'cutover_approved' AND actor = 'cora' AND legal_entity = 'UK01'"
+    assert region.one(statement) | {"overrides": "blackout date", "reason": "the licence ends"} == region.one(statement)
+
+
+@pytest.mark.parametrize("person", ["carla", "lee", "lena"])
+def test_nobody_who_asks_or_approves_the_move_can_override_its_date(region: Store, person: str) -> None:
+    with pytest.raises(OwnershipConflictError, match=r"approved in another role|asked for this cutover"):
+        overriding(region, (ApproverRole.CONTROLLER, "UK01", "carla"), (ApproverRole.SECOND_CONTROLLER, "UK01", person))
+
+
+def test_whoever_has_overridden_the_date_cannot_approve_the_move(region: Store) -> None:
+    with pytest.raises(OwnershipConflictError, match="cora has approved in another role"):
+        overriding(region, SECOND, (ApproverRole.CONTROLLER, "UK01", "cora"))
+
+
+def test_a_date_that_is_not_overridden_has_no_second_approval(region: Store) -> None:
+    with pytest.raises(OwnershipConflictError, match="no blackout date of DE01 is overridden"):
+        overriding(region, (ApproverRole.SECOND_CONTROLLER, "DE01", "cora"))
 
 
 # Freeze
@@ -521,6 +568,37 @@ def test_a_rollback_goes_the_same_way_back_and_opens_what_the_cutover_had_locked
         back.cutovers.note_read_back(LEGACY, each.legal_entity, each.generation, as_desired=True, quiet=False, read_back={})
     back.cutovers.open_after_switch(back.id, smoke_test={})
     assert phases(region) == {"dual_run"}
+
+
+def test_who_was_locked_out_when_and_why_stays_known_whatever_the_next_move_does(region: Store) -> None:
+    there = Move(region).opened()
+    back = Move(region, Direction.ROLLBACK).opened()
+
+    told = [(each.event, each.erp, each.legal_entity, each.direction) for each in back.cutovers.lock_out_history("emea")]
+    assert told == [
+        *(("lock intended", LEGACY, entity, "cutover") for entity in ENTITIES),
+        *(("locked", LEGACY, entity, "cutover") for entity in ENTITIES),
+        *(("lock intended", CLOUD, entity, "rollback") for entity in ENTITIES),
+        *(("locked", CLOUD, entity, "rollback") for entity in ENTITIES),
+        *(("opening intended", LEGACY, entity, "rollback") for entity in ENTITIES),
+        *(("opened", LEGACY, entity, "rollback") for entity in ENTITIES),
+    ]
+    first = there.cutovers.lock_out_history("emea")[0]
+    assert (first.logins, first.requested_by, first.reason, first.ticket) == (("bookkeeper", "control"), "lena", "it is time", "CHG-1")
+    assert str(first).endswith(
+        "DE01 at ledgersmb-emea lock intended (3): bookkeeper, control; cutover asked for by lena, it is time (CHG-1)"
+    )
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        region.sql("DELETE FROM lock_out_history")
+
+
+def test_a_lock_out_that_the_erp_does_not_confirm_any_more_is_remembered(region: Store) -> None:
+    move = Move(region).locked()
+
+    move.cutovers.note_read_back(LEGACY, "DE01", move.generation, as_desired=False, quiet=False, read_back={"may post": ["carla"]})
+
+    last = move.cutovers.lock_out_history("emea")[-1]
+    assert (last.event, last.legal_entity) == ("not as desired", "DE01")
 
 
 def test_there_and_back_and_there_again(region: Store) -> None:

@@ -16,7 +16,7 @@ from hybrid_erp.model.cutover import Direction, Mode
 from hybrid_erp.model.delivery import FailureClass, Role
 from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.ownership import OWNED_KINDS, Phase
-from hybrid_erp.model.preflight import MoveMade, Stuck
+from hybrid_erp.model.preflight import Issued, IssuedNumber, MoveMade, Stuck
 from tests.builders import a_journal_entry
 from tests.observed import a_booking, a_line, an_entry
 from tests.store.cutovers import ENTITIES, KINDS, VERSIONS, Move, dual_run
@@ -219,6 +219,22 @@ def test_what_has_arrived_is_no_backlog_but_counts_in_its_hour(region: Store, fa
 
 
 # Books, pairs, the store itself
+
+
+def test_the_numbers_that_an_owner_has_issued_since_it_owns_are_known_and_no_others(region: Store, facts: PostgresPreflightFacts) -> None:
+    region.accept(a_journal_entry())
+    region.settlements().settle(region.claim_one(), SettledPosted("1", "GL-1", "BEFORE-1", date(2026, 3, 5)))
+    (copy,) = region.claim(CLOUD, role=Role.CANDIDATE, worker="shadow")
+    region.settlements("shadow").settle(copy, replace(POSTED, legal_number="BEFORE-1"))
+    assert facts.issued("emea", CLOUD) == Issued(None, None, ())
+    Move(region, from_period="2025-02").opened()
+    region.accept(a_journal_entry())
+    region.settlements().settle(region.claim_one(CLOUD), SettledPosted("2", "M-1", "RE-0001", date(2026, 3, 5)))
+
+    found = facts.issued("emea", CLOUD)
+
+    assert (found.from_period, found.numbers) == ("2025-02", (IssuedNumber("DE01", "RE-0001"),))
+    assert facts.issued("emea", LEGACY).numbers == ()
 
 
 def test_a_half_pair_is_found_from_either_side(region: Store, facts: PostgresPreflightFacts) -> None:

@@ -121,3 +121,33 @@ def test_what_is_shown_names_every_check_the_hash_and_who_asked(move: Move) -> N
     assert "| warn | store fit | a \\| pipe and &lt;b>markup&lt;/b> |" in shown
     assert "a" * 64 in shown
     assert "Asked for by **lena**: it is time (CHG-1)" in shown
+
+
+OVERRIDING = {
+    "request": {"override_blackout": "the <licence> ends"},
+    "checks": [{"verdict": "warn", "name": "blackout_dates", "found": "year end", "evidence": {"overridden": ["UK01"]}}],
+}
+
+
+def test_a_second_controller_reads_why_the_date_is_overridden_and_is_not_the_first(move: Move) -> None:
+    move.cutovers.store_evidence(move.id, OVERRIDING, EVIDENCE_HASH.replace("e", "d"))
+    second, on = the_task("second_controller", "UK01"), dict[str, Any](asked_on=EVIDENCE_HASH.replace("e", "d"))
+    answered(move, "controller", task=the_task("controller", "UK01"), **on)
+
+    with pytest.raises(OwnershipConflictError, match="controller has approved in another role"):
+        answered(move, "controller", task=second, **on)
+    with pytest.raises(NotAnApproverError, match="deputy is not named as second_controller UK01: controller-uk, controller"):
+        answered(move, "deputy", task=second, **on)
+    answered(move, "controller-uk", task=second, **on)
+
+    assert given(move)[-1] == (ApproverRole.SECOND_CONTROLLER, "UK01", "controller-uk")
+    assert "**A blackout date of UK01 is overridden**: the &lt;licence> ends." in body_of(move.now, second.people)
+
+
+def test_where_no_date_is_overridden_no_second_controller_is_asked(move: Move) -> None:
+    move.cutovers.store_evidence(move.id, OVERRIDING, EVIDENCE_HASH.replace("e", "d"))
+    kept = Kept()
+
+    the_task("second_controller", "DE01").execute({"dag_run": Run(move.now.run), "task_state_store": kept})
+
+    assert kept.values == {}

@@ -80,6 +80,8 @@ class ApproverRole(StrEnum):
 
     MIGRATION_LEAD = "migration_lead"
     CONTROLLER = "controller"
+    SECOND_CONTROLLER = "second_controller"
+    """Another controller of a legal entity, who overrides its blackout date."""
 
 
 class Verdict(StrEnum):
@@ -123,6 +125,8 @@ class CutoverRequest:
     requested_by: str
     reason: str
     ticket: str
+    override_blackout: str = ""
+    """Why it may run on a blackout date; empty: it may not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +225,40 @@ class DesiredLockOut:
     desired: str
     """`locked` or `open`."""
     kinds: tuple[PostingKind, ...]
+    from_period: str
+    """The first accounting period that has moved, or moves."""
     taken: frozenset[PostingRight]
     """The rights that were taken, or are to be given back."""
     confirmed: bool
     """Whether the ERP itself has said that it is so."""
     read_back: dict[str, Any]
     """What it said last."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockOutEvent:
+    """One change of who may post at one company of an ERP: intended by us, or read in the ERP."""
+
+    changed_at: datetime
+    event: str
+    """`lock intended`, `locked`, `opening intended`, `opened`, or `not as desired`."""
+    erp: str
+    legal_entity: str
+    generation: int
+    kinds: tuple[PostingKind, ...]
+    logins: tuple[str, ...]
+    """Native ones, whose rights were, or are to be, taken or given back."""
+    direction: str
+    requested_by: str
+    """Of the move that it belongs to, with its reason and ticket."""
+    reason: str
+    ticket: str
+
+    def __str__(self) -> str:
+        """For people."""
+        who = ", ".join(self.logins) or "nobody"
+        why = f"{self.direction} asked for by {self.requested_by}, {self.reason} ({self.ticket})"
+        return f"{self.changed_at:%F %T} UTC {self.legal_entity} at {self.erp} {self.event} ({self.generation}): {who}; {why}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class Approvers(_Part):
 
 
 class Blackout(_Part):
-    """Days on which nothing moves live, the first and the last included."""
+    """Days on which nothing moves live, the first and the last included, unless a second controller agrees (ACCOUNTING D24)."""
 
     legal_entities: frozenset[LegalEntity] | None = None
     first_on: date
@@ -115,6 +115,18 @@ class CutoverPlan(_Part):
             read_back_seconds_max=self.read_back_seconds_max,
             approval_minutes_max=self.approval_minutes_max,
         )
+
+    @property
+    def run_seconds_max(self) -> float:
+        """What a whole run may take: the answers of people, the copies before the freeze, the longest freeze, the smoke test."""
+        return self.approval_minutes_max * 60 + self.catch_up_seconds_max + self.freeze_seconds_max + self.drain_seconds_max
+
+    @property
+    def calendars(self) -> frozenset[str]:
+        """The legal entities with a controller for which a day is kept free."""
+        known = frozenset(self.approvers.controllers)
+        kept_free = (known if each.legal_entities is None else each.legal_entities & known for each in self.blackouts)
+        return frozenset[str]().union(*kept_free)
 
     @property
     def accounts(self) -> frozenset[str]:

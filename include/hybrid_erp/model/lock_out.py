@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from hybrid_erp.model.delivery import Role
-from hybrid_erp.model.ownership import PostingKind
+from hybrid_erp.model.ownership import PostingKind, next_period
 
 #: What posts on while a lock-out stands: copies, and entities and periods that stay with the ERP.
 KEPT_ROLES = (Role.CANDIDATE, Role.RUN_OFF)
@@ -34,6 +34,15 @@ class LockOutState:
     """Logins that no lock-out stops, like superusers and administrators: evidence for the approver."""
     ours: Mapping[Role, str]
     """The logins of our credentials."""
+
+
+def closers_in_time(named: frozenset[str], *, closed_through: str | None, from_period: str) -> frozenset[str]:
+    """Of the people named for the close of the periods that stay, those who still have one to close (ACCOUNTING A2).
+
+    Nobody, once the last period before the first that moves is closed: no ERP keeps a person to a period, so the time is what is limited.
+    """
+    is_over = closed_through is not None and next_period(closed_through) >= from_period
+    return frozenset() if is_over else named
 
 
 def rights_to_take(state: LockOutState, kinds: Collection[PostingKind], closers: Collection[str]) -> frozenset[PostingRight]:

@@ -58,6 +58,25 @@ class MoveMade:
 
 
 @dataclass(frozen=True, slots=True)
+class IssuedNumber:
+    """A legal number that an owner has given to a document."""
+
+    legal_entity: str
+    legal_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What an owner has issued since it owns."""
+
+    since: datetime | None
+    """The switch that made it the owner; None: it was never switched to."""
+    from_period: str | None
+    """The first period that it has owned since."""
+    numbers: tuple[IssuedNumber, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LatestReconciliation:
     """The last reconciliation of a region that has ended."""
 

@@ -58,6 +58,9 @@ class RecordedApproval(ApprovalOperator):
             return None
         if found.ended_at is not None:
             raise CutoverGivenUpError(f"This {found.direction} has ended: {found.outcome}.")
+        if self.role is ApproverRole.SECOND_CONTROLLER and self.legal_entity not in overridden_blackouts(found):
+            self.log.info("No blackout date of %s is overridden: there is nothing to ask.", self.legal_entity)
+            return None
         mine = [each for each in given if (each.role, each.legal_entity) == (self.role, self.legal_entity)]
         if mine:
             self.log.info("%s has approved this evidence at %s.", mine[0].approved_by, mine[0].answered_at)
@@ -114,6 +117,7 @@ def body_of(found: Cutover, people: tuple[str, ...]) -> str:
         f"**{found.old_owner} → {found.new_owner}**, {', '.join(found.kinds)} of {', '.join(found.legal_entities)}, "
         f"from accounting period **{found.from_period}** on.",
         f"Asked for by **{found.requested_by}**: {found.reason} ({found.ticket}). Who asked cannot approve. Asked: {', '.join(people)}.",
+        *_override(found),
         "",
         "| | Check | Found |",
         "|---|---|---|",
@@ -122,6 +126,20 @@ def body_of(found: Cutover, people: tuple[str, ...]) -> str:
         f"Evidence `{found.evidence_hash}`, configuration `{found.configuration[:16]}`, package {found.package}. Silence is a no.",
     ]
     return "\n".join(lines)
+
+
+def overridden_blackouts(found: Cutover) -> list[str]:
+    """The legal entities whose blackout date this run overrides, by its evidence."""
+    checks = (found.evidence or {}).get("checks", ())
+    return [entity for each in checks if each["name"] == "blackout_dates" for entity in each["evidence"].get("overridden", ())]
+
+
+def _override(found: Cutover) -> list[str]:
+    if not (entities := overridden_blackouts(found)):
+        return []
+    why = _cell((found.evidence or {})["request"]["override_blackout"])
+    who = ", ".join(entities)
+    return ["", f"**A blackout date of {who} is overridden**: {why}. A second controller of each has to agree, another than the first."]
 
 
 def _cell(text: Any) -> str:

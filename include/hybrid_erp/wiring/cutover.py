@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 import psycopg
@@ -15,6 +16,7 @@ from hybrid_erp.adapters.store.cutovers import PostgresCutovers
 from hybrid_erp.model.cutover import Cutover, CutoverRequest, Direction, Mode, Step, Verdict, Versions
 from hybrid_erp.model.cutover_plan import CutoverPlan
 from hybrid_erp.model.errors import ConfigurationError, CutoverGivenUpError, CutoverRefusedError, HybridErpError
+from hybrid_erp.model.lock_out import closers_in_time
 from hybrid_erp.operations.cutover.drain import drain
 from hybrid_erp.operations.cutover.final_delta import final_delta
 from hybrid_erp.operations.cutover.freeze import freeze
@@ -161,19 +163,23 @@ def require_same_versions(found: Cutover) -> None:
             raise CutoverGivenUpError(f"The {what} is not the one that was approved: {approved} then, {present} now.")
 
 
-def closers_of(erp: str, legal_entity: str) -> frozenset[str]:
-    """The native logins of people who may post on at an ERP while it is locked out."""
+def closers_of(erp: str, legal_entity: str, from_period: str) -> frozenset[str]:
+    """The native logins of people who may post on at an ERP while it is locked out: while a period before the first that moves is open."""
     configured = settings()
     region = configured.regions[configured.region_of[legal_entity]]
     named = region.plan.cutover.closers.get(legal_entity) if region.plan and region.plan.cutover else None
-    return frozenset() if named is None else (named.legacy if erp == region.legacy else named.cloud)
+    if named is None:
+        return frozenset()
+    here = named.legacy if erp == region.legacy else named.cloud
+    return closers_in_time(here, closed_through=region.legal_entities[legal_entity].closed_through, from_period=from_period)
 
 
 @contextmanager
 def move_of(found: Cutover, by: str) -> Iterator[Move]:
     """A cutover with all that its steps need."""
     with store_connection("cutover") as connection:
-        yield Move(found.cutover_id, PostgresCutovers(connection, by), CutoverWork(), _plan(found.region), closers_of, log.info)
+        closers = partial(closers_of, from_period=found.from_period)
+        yield Move(found.cutover_id, PostgresCutovers(connection, by), CutoverWork(), _plan(found.region), closers, log.info)
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from typing import Any
 
 def add_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the commands. They reach store and ERPs by Airflow's Connections, as the tasks do."""
-    show = command("cutover", _show, "Show the cutovers that are under way, or release or open one.", store=False)
-    show.add_argument("act", nargs="?", choices=("show", "release", "open"), default="show")
+    show = command("cutover", _show, "Show the cutovers that are under way or who was locked out, or release or open one.", store=False)
+    show.add_argument("act", nargs="?", choices=("show", "lock-outs", "release", "open"), default="show")
     show.add_argument("region", nargs="?")
     close = command("close-reverse", _close, "Close a region's way back to its legacy ERP, for good.", store=False)
     close.add_argument("region")
@@ -21,13 +21,18 @@ def add_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from hybrid_erp.wiring.moves import cutovers_under_way, release_by_hand
+    from hybrid_erp.wiring.moves import cutovers_under_way, lock_out_history, release_by_hand
 
     if options.act == "show":
         for each in cutovers_under_way(options.region):
             state = "its freeze has ended by itself" if each.lapsed else ("frozen by it" if each.active else "not begun")
             print(f"{each.region}: {each.mode} {each.direction} asked for by {each.requested_by} at {each.requested_at:%F %T} UTC: "
                   f"{each.phase}, {state}. {each.cutover_id}")  # fmt: skip
+        return 0
+    if options.act == "lock-outs":
+        _require(options, "region")
+        for event in lock_out_history(options.region):
+            print(event)
         return 0
     _require(options, "region", "by", "reason")
     found = release_by_hand(options.region, by=options.by, reason=options.reason, anyway=options.act == "open")

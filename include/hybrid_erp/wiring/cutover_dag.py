@@ -12,6 +12,7 @@ from hybrid_erp.model.cutover import ApproverRole, Direction, Mode, Step
 from hybrid_erp.model.cutover_plan import CutoverPlan
 from hybrid_erp.model.errors import ErpUnavailableError, HybridErpError, NotQuietError
 from hybrid_erp.wiring.approval import ApprovalRetryPolicy, RecordedApproval
+from hybrid_erp.wiring.over_budget import budget_alert
 
 SECTION: Final = "Cutover"
 MODES: Final = {
@@ -50,6 +51,7 @@ def cutover_dag(direction: Direction, region: str, kinds: list[str], plan: Cutov
         doc_md=doc_md,
         tags=["hybrid-erp", direction.value, region],
         params=_params(kinds),
+        deadline=[budget_alert(region, plan)],
         default_args={"retries": 3, "retry_delay": timedelta(seconds=3), "retry_policy": CutoverRetryPolicy()},
     ) as built:
 
@@ -91,6 +93,7 @@ def cutover_dag(direction: Direction, region: str, kinds: list[str], plan: Cutov
         began: Any = begin()
         asked = [_approval(region, plan, ApproverRole.MIGRATION_LEAD)]
         asked += [_approval(region, plan, ApproverRole.CONTROLLER, entity) for entity in sorted(plan.approvers.controllers)]
+        asked += [_approval(region, plan, ApproverRole.SECOND_CONTROLLER, entity) for entity in sorted(plan.calendars)]
         steps = [
             advance.override(task_id=step.value, doc_md=step.words)(region, step.value)
             for step in Step
@@ -105,7 +108,7 @@ def cutover_dag(direction: Direction, region: str, kinds: list[str], plan: Cutov
 
 def _approval(region: str, plan: CutoverPlan, role: ApproverRole, legal_entity: str = "") -> RecordedApproval:
     return RecordedApproval(
-        task_id=f"approve_{legal_entity or role.value}",
+        task_id=f"{'override_blackout' if role is ApproverRole.SECOND_CONTROLLER else 'approve'}_{legal_entity or role.value}",
         region=region,
         role=role.value,
         legal_entity=legal_entity,
@@ -129,4 +132,8 @@ def _params(kinds: list[str]) -> dict[str, Param]:
         ),
         "reason": Param("", type="string", title="Reason", description="Goes to the audit trail.", section=SECTION),
         "ticket": Param("", type="string", title="Ticket", description="The change that this belongs to.", section=SECTION),
+        "override_blackout": Param(
+            "", type="string", title="Override a blackout date", section=SECTION,
+            description="Why a live run may go on a day that the calendar keeps free. A second controller has to agree.",
+        ),
     }  # fmt: skip

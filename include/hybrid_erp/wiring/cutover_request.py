@@ -27,6 +27,7 @@ class CutoverConf(BaseModel):
     from_period: AccountingPeriod | None = Field(default=None, description="The first period that moves; the present one unless stated.")
     reason: Text = ""
     ticket: Text = ""
+    override_blackout: Text = Field(default="", description="Why a live run may go on a blackout date; a second controller has to agree.")
 
     @model_validator(mode="after")
     def whoever_changes_something_says_why(self) -> Self:
@@ -35,6 +36,8 @@ class CutoverConf(BaseModel):
             raise ValueError("reason: at least three letters are needed, for the audit trail and the approvers")
         if self.mode is not Mode.DRY_RUN and not self.ticket:
             raise ValueError("ticket: the number under which the change was announced is needed")
+        if 0 < len(self.override_blackout) < 3:
+            raise ValueError("override_blackout: at least three letters are needed, for the audit trail and the second controller")
         return self
 
 
@@ -74,6 +77,7 @@ def cutover_request(
         requested_by=requested_by,
         reason=asked.reason,
         ticket=asked.ticket,
+        override_blackout=asked.override_blackout,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from hybrid_erp.adapters.store.cutovers import PostgresCutovers
 from hybrid_erp.adapters.store.hypercare import PostgresHypercare
-from hybrid_erp.model.cutover import Cutover, DesiredLockOut
+from hybrid_erp.model.cutover import Cutover, DesiredLockOut, LockOutEvent
 from hybrid_erp.model.errors import (
     ConfigurationError,
     ErpUnavailableError,
@@ -27,6 +27,7 @@ from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.connectors import lock_out
 from hybrid_erp.wiring.cutover import closers_of, move_of
 from hybrid_erp.wiring.delivery import store_connection
+from hybrid_erp.wiring.over_budget import tell_late_step
 
 log: Final = logging.getLogger(__name__)
 
@@ -35,22 +36,29 @@ FORGOTTEN_AFTER: Final = timedelta(hours=1)
 
 
 def watch_moves() -> dict[str, int]:
-    """End what a dead run has left frozen or half released, and read back every lock-out that should stand.
+    """End what a dead run has left frozen or half released, tell which move is late, and read back every lock-out that should stand.
 
     Raises:
         LockOutUndoneError: Somebody may post where nobody should.
     """
     ended = sum(_ended(each) for each in cutovers_under_way())
+    late = sum(tell_late_step(each) for each in cutovers_under_way())
     undone = list(filter(None, map(_undone, _lock_outs())))
     if undone:
         raise LockOutUndoneError("; ".join(undone) + ".")
-    return {"released": ended}
+    return {"released": ended, "late": late}
 
 
 def cutovers_under_way(region: str | None = None) -> list[Cutover]:
     """The cutovers that have not ended."""
     with store_connection("reader") as connection:
         return list(PostgresCutovers(connection, "").under_way(region))
+
+
+def lock_out_history(region: str) -> list[LockOutEvent]:
+    """Who was locked out when and why, the earliest first."""
+    with store_connection("reader") as connection:
+        return list(PostgresCutovers(connection, "").lock_out_history(region))
 
 
 def release_by_hand(region: str, *, by: str, reason: str, anyway: bool = False) -> dict[str, Any]:
@@ -139,7 +147,7 @@ def _undone(desired: DesiredLockOut) -> str | None:
     except (ErpUnavailableError, WrongSystemError, HybridErpError) as error:
         log.warning("%s at %s is not read back now: %s", desired.legal_entity, desired.erp, error.message)
         return None
-    if is_locked(state, desired.kinds, closers_of(desired.erp, desired.legal_entity)):
+    if is_locked(state, desired.kinds, closers_of(desired.erp, desired.legal_entity, desired.from_period)):
         return None
     who = sorted({right.login for right in state.rights if right.kind in desired.kinds})
     return f"{desired.legal_entity} at {desired.erp} should be locked out, and lets {', '.join(who)} post"

@@ -62,4 +62,5 @@ def subject(configured: Settings, request: CutoverRequest, versions: Versions) -
         mappings={erp: configured.mappings[erp] for erp in owners},
         firm_entities=tuple(sorted(configured.region_of)),
         quieted={erp: configured.erps[erp].quieted for erp in owners},
+        closed_through={code: each.closed_through for code, each in configured.regions[request.region].legal_entities.items()},
     )

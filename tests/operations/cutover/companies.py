@@ -110,14 +110,14 @@ class Company:
 
     # As its people see it
 
-    def type_in(self, amount: str) -> UUID | None:
+    def type_in(self, amount: str, on: date = BOOKED_ON) -> UUID | None:
         """The bookkeeper posts an entry natively; its key, or None where the ERP refuses it to his face."""
         if not self.may_post(BOOKKEEPER, PostingKind.LEDGER):
             self.refused.append(amount)
             return None
         native_id = f"{'gl' if self.erp.startswith('ledgersmb') else 'account.move'},{len(self.natives) + 1}"
         currency, lines = CURRENCIES[self.legal_entity], (_line("5200", amount), _line("1000", f"-{amount}"))
-        booking = Booking(self.legal_entity, BOOKED_ON, currency, currency, lines)
+        booking = Booking(self.legal_entity, on, currency, currency, lines)
         self.natives.append(
             Entry(native_id, native_id, Origin.NATIVE, True, booking, document_type=DocumentType.JOURNAL_ENTRY, text="typed in")
         )

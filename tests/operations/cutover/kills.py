@@ -79,6 +79,7 @@ def stages(region: Region) -> Iterator[Stage]:
         for stage in found:
             undisturbed = stage.begun()
             assert undisturbed.ended == "done", undisturbed.ended
+            region.require_allowed()
             stage.moments = undisturbed.moments
             yield stage
         end.restore()
@@ -94,6 +95,8 @@ class Tally:
     kills: Counter[tuple[Direction, Step]] = field(default_factory=Counter)
     gone_on: int = 0
     """How often the region went on from a kill up to its end, or up to a state from which it has been seen to reach it."""
+    replayed: int = 0
+    """Traces, each from the region's beginning up to where it was left, that were held against the protocol."""
     failures: list[str] = field(default_factory=list)
     seconds: float = 0
 
@@ -101,7 +104,7 @@ class Tally:
         steps = ", ".join(f"{step} {self.kills[Direction.CUTOVER, step]}+{self.kills[Direction.ROLLBACK, step]}" for step in STEPS)
         return (
             f"{self.kills.total()} kills at {self.moments.total()} moments of a cutover and its rollback ({steps}); "
-            f"gone on {self.gone_on} times; {len(self.failures)} failures; {self.seconds:.0f} s"
+            f"gone on {self.gone_on} times; {self.replayed} traces replayed; {len(self.failures)} failures; {self.seconds:.0f} s"
         )
 
 
@@ -135,17 +138,19 @@ class Harness:
             for line in self.tally.failures[told:]:
                 self.tell(line)
             self.tell(f"{' '.join(place)}: {self.tally.kills[place]} kills, {time.monotonic() - began:.0f} s")
-        self.tally.seconds = time.monotonic() - began
+        self.tally.seconds, self.tally.replayed = time.monotonic() - began, self.region.recording.replayed
         return self.tally
 
     def kill(self, stage: Stage, fate: Fate) -> None:
         """Kill, and go on in both ways, unless it was gone on from there before."""
         child = self.killed(stage, fate)
-        if self.known("killed", stage, child):
-            return
-        self.tally.gone_on += 1
-        self.run_again(stage, child)
-        self.run_from_a_release(stage, self.killed(stage, fate))
+        known = self.known("killed", stage, child)
+        if not known:
+            self.tally.gone_on += 1
+            self.run_again(stage, child)
+            self.region.require_allowed()
+            self.run_from_a_release(stage, self.killed(stage, fate))
+        self.region.require_allowed()
 
     def killed(self, stage: Stage, fate: Fate) -> Child:
         """One that is dead."""

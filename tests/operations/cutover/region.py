@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -38,9 +38,11 @@ from sandbox.postgres import Cluster
 from sandbox.store_setup import login_of
 from tests.builders import a_journal_entry
 from tests.fake_lock_out import everybodys_rights
-from tests.operations.cutover.companies import Ask, Companies, Company
+from tests.operations.cutover.companies import BOOKED_ON, Ask, Companies, Company
 from tests.operations.cutover.moments import Connections, Watcher, nobody, watched
+from tests.operations.cutover.recording import Recording
 from tests.operations.cutover.work import CANARY, WorkOnFakes
+from tests.protocol_model.trace import Record
 from tests.store.cutovers import ENTITIES, EVIDENCE, EVIDENCE_HASH, LIMITS, VERSIONS, dual_run
 from tests.stores import CLOUD, LEGACY, SETTINGS, TEMPLATE, Store, believe
 
@@ -76,6 +78,9 @@ FROZEN_STILL: Final = """
 #: Long enough for every copy of a copy.
 ROUNDS: Final = 6
 
+Facts = tuple[tuple[Companies, list[UUID], list[UUID], int], tuple[Record, ...]]
+"""Of a region: its companies, what was sent and typed in, the amounts used, and the trace that led there."""
+
 _stores = itertools.count(1)
 _runs = itertools.count(1)
 
@@ -87,6 +92,7 @@ class Run:
     direction: Direction = Direction.CUTOVER
     mode: Mode = Mode.LIVE
     limits: Limits = LIMITS
+    from_period: str = "2025-01"
     name: str = field(default_factory=lambda: f"run-{next(_runs)}")
 
     @property
@@ -123,6 +129,7 @@ class Runner:
     lacking: Callable[[], bool]
     """Whether anything is on its way still."""
     plan: CutoverPlan = PLAN
+    closers: Callable[[str, str], frozenset[str]] = lambda erp, legal_entity: frozenset()
 
     @property
     def cutovers(self) -> PostgresCutovers:
@@ -146,7 +153,7 @@ class Runner:
             mode=run.mode,
             kinds=OWNED_KINDS,
             legal_entities=ENTITIES,
-            from_period="2025-01",
+            from_period=run.from_period,
             old_owner=run.old,
             new_owner=run.new,
             run=run.name,
@@ -181,7 +188,7 @@ class Runner:
             self.cutovers,
             self.work,
             self.plan,
-            closers=lambda erp, legal_entity: frozenset(),
+            closers=self.closers,
             clock=self.clock.now,
             wait=self.clock.wait,
         )
@@ -222,6 +229,7 @@ class Region:
 
     def __post_init__(self) -> None:
         self.here = self.stack_runner("here")
+        self.recording = Recording(self.admin, ENTITIES)
 
     def dsn(self, duty: str) -> str:
         return self.cluster.dsn(self.database, login_of(duty))
@@ -264,23 +272,30 @@ class Region:
 
     # What goes on whatever moves
 
-    def accept(self, *legal_entities: str, by: Runner | None = None) -> None:
-        """Upstream sends a posting of each."""
+    def accept(self, *legal_entities: str, by: Runner | None = None, **changes: Any) -> list[UUID]:
+        """Upstream sends a posting of each; their ids."""
         events = []
         for legal_entity in legal_entities:
             with self.one_at_a_time:
                 self.amounts += 1
                 told = f"live-{self.amounts}"
-                events.append(a_journal_entry(legal_entity, amount=f"{self.amounts}.00", id=told, number=told))
+                events.append(a_journal_entry(legal_entity, amount=f"{self.amounts}.00", **{"id": told, "number": told, **changes}))
         postings = [posting_of(SETTINGS.firm, event) for event in events]
+<<<<<<< HEAD
         (by or self.here).connections.intake().accept([postings], accepted_by="tests")
         self.accepted += [posting.posting_id for posting in postings]
+=======
+        (by or self.here).connections.intake().accept(postings, accepted_by="tests")
+        accepted = [posting.posting_id for posting in postings]
+        self.accepted += accepted
+        return accepted
+>>>>>>> moves
 
-    def type_in(self, erp: str, legal_entity: str) -> bool:
+    def type_in(self, erp: str, legal_entity: str, on: date = BOOKED_ON) -> bool:
         """A bookkeeper posts natively; False: he was refused to his face."""
         with self.one_at_a_time:
             self.amounts += 1
-            found = self.company(erp, legal_entity).type_in(f"{self.amounts}.00")
+            found = self.company(erp, legal_entity).type_in(f"{self.amounts}.00", on)
             self.typed_in += [] if found is None else [found]
         return found is not None
 
@@ -360,13 +375,20 @@ class Region:
         twice = self.sql("SELECT posting_id FROM delivery WHERE state = 'posted' GROUP BY posting_id HAVING count(*) <> 2")
         assert twice == []
 
-    def facts(self) -> tuple[Companies, list[UUID], list[UUID], int]:
-        """What is outside the store, to go back to."""
-        return deepcopy((self.companies, self.accepted, self.typed_in, self.amounts))
+    def require_allowed(self) -> None:
+        """Each step that the code has taken since the beginning is one that the protocol allows."""
+        found = self.recording.disallowed()
+        assert found is None, f"step {found.number}, {found.record.action}: {found.why}"
 
-    def go_back(self, facts: tuple[Companies, list[UUID], list[UUID], int]) -> None:
+    def facts(self) -> Facts:
+        """What is outside the store, to go back to."""
+        return deepcopy((self.companies, self.accepted, self.typed_in, self.amounts)), self.recording.so_far()
+
+    def go_back(self, facts: Facts) -> None:
         """As it was."""
-        self.companies, self.accepted, self.typed_in, self.amounts = deepcopy(facts)
+        outside, trace = facts
+        self.companies, self.accepted, self.typed_in, self.amounts = deepcopy(outside)
+        self.recording.go_back(trace)
 
 
 def a_region(cluster: Cluster, stack: ExitStack) -> Region:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from tests.operations.cutover.region import Region
+from tests.operations.cutover.region import Facts, Region
 
 TABLES: Final = """
     SELECT c.relname AS name, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns FROM pg_class c
@@ -70,7 +70,7 @@ class Snapshot:
 
     region: Region
     schema: str
-    facts: Any
+    facts: Facts
     state: str
 
     def restore(self) -> None:

@@ -69,6 +69,7 @@ class TwoRunners:
         finally:
             child.kill()
         require_moved(stage, child)
+        self.region.require_allowed()
 
     def another_finishes(self, stage: Stage, child: Child) -> None:
         """The same run, taken by another worker from its first step to its end."""

@@ -21,6 +21,7 @@ from hybrid_erp.model.preflight import (
     BookedLine,
     BusiestHour,
     HalfPair,
+    Issued,
     KindState,
     LatestReconciliation,
     MoveMade,
@@ -124,6 +125,7 @@ class FakeStore:
     states: list[KindState] = field(default_factory=lambda: [a_kind(kind) for kind in OWNED_KINDS])
     others: list[UnderWay] = field(default_factory=list)
     moves: list[MoveMade] = field(default_factory=lambda: [a_move()])
+    given: Issued = field(default_factory=lambda: Issued(None, None, ()))
     reconciliation: LatestReconciliation | None = field(default_factory=a_reconciliation)
     stuck_ones: list[Stuck] = field(default_factory=list)
     waiting: list[Backlog] = field(default_factory=list)
@@ -142,6 +144,10 @@ class FakeStore:
 
     def made(self, region: str) -> Sequence[MoveMade]:
         return self.moves
+
+    def issued(self, region: str, owner: str) -> Issued:
+        self.asked.append((region, owner))
+        return self.given
 
     def latest(self, region: str) -> LatestReconciliation | None:
         return self.reconciliation

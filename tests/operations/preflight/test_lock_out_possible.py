@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from hybrid_erp.model.cutover import Direction, Verdict
 from hybrid_erp.model.delivery import Role
@@ -67,6 +70,16 @@ def test_closers_keep_their_rights_each_in_the_erp_where_they_are_named() -> Non
     assert result.evidence["companies"][f"DE01 at {LEGACY}"]["stopped"] == ["control"]
     assert result.evidence["companies"][f"DE01 at {CLOUD}"]["stopped"] == ["billie", "control"]
     assert result.evidence["companies"][f"UK01 at {LEGACY}"]["stopped"] == ["billie", "control"]
+
+
+@pytest.mark.parametrize(("closed_through", "kept"), [("2026-09", True), ("2026-10", False), ("2026-11", False)])
+def test_closers_keep_their_rights_only_while_a_period_before_the_first_that_moves_is_open(closed_through: str, kept: bool) -> None:
+    subject = replace(a_subject(closers={"DE01": {"legacy": ["billie"]}}), closed_through={"DE01": closed_through})
+
+    found = check(subject, facts()).evidence["companies"][f"DE01 at {LEGACY}"]
+
+    assert found["closers"] == (["billie"] if kept else [])
+    assert ("billie" in found["stopped"]) is not kept
 
 
 def test_closers_who_are_nobody_are_refused() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tests.protocol_model.trace import Record
@@ -31,27 +32,29 @@ def claimed(deliveries: Deliveries, record: Record, *, owner: str, phase: str, i
     before = deliveries.get(key)
     if before is not None and before.state == "posted":
         return "claimed what is posted there"
-    bound = _marked_elsewhere(deliveries, record)
+    if before is not None and before.state == "claimed" and before.token == record.token:
+        return "claimed twice with one token"
+    goes_on, held_elsewhere = is_open or stays or record.pinned, _elsewhere(deliveries, record)
     if record.role in BOOKS:
-        why = _control(record, before, bound, owner=owner, phase=phase, is_open=is_open, stays=stays)
+        begun = phase == "frozen" and ((before is not None and before.marked) or held_elsewhere)
+        smoke = phase == "switched" and record.canary
+        why = _control(record, _marked_elsewhere(deliveries, record), owner, goes_on=goes_on or begun or smoke, phase=phase)
+    elif goes_on or phase in ("frozen", "drained", "locked"):
+        why = None if held_elsewhere else "a copy was claimed of what no other ERP holds"
     else:
-        goes_on = is_open or stays or record.pinned or phase in ("frozen", "drained", "locked")
-        why = None if goes_on else f"a copy was claimed in {phase}"
+        why = f"a copy was claimed in {phase}"
     if why is None:
         marked = before is not None and before.marked
         deliveries[key] = Held("claimed", record.role, record.period, record.token, True, marked, record.pinned)
     return why
 
 
-def _control(record: Record, before: Held | None, bound: str | None, *, owner: str, phase: str, is_open: bool, stays: bool) -> str | None:
+def _control(record: Record, bound: str | None, owner: str, *, goes_on: bool, phase: str) -> str | None:
     if bound is not None and not (record.look_up_only and record.erp == bound):
         return f"begun at {bound}, claimed for {record.erp}"
     if bound is None and record.erp != owner and not record.pinned:
         return f"claimed for {record.erp}, but {owner} owns {record.period}"
-    begun = phase == "frozen" and before is not None and before.marked
-    if is_open or stays or record.pinned or begun:
-        return None
-    return f"a control was claimed in {phase}"
+    return None if goes_on else f"a control was claimed in {phase}"
 
 
 def _marked_elsewhere(deliveries: Deliveries, record: Record) -> str | None:
@@ -61,6 +64,25 @@ def _marked_elsewhere(deliveries: Deliveries, record: Record) -> str | None:
         if here and held.marked and held.role in BOOKS and held.state != "posted":
             return erp
     return record.erp if record.look_up_only else None
+
+
+def _elsewhere(deliveries: Deliveries, record: Record) -> bool:
+    """Whether another ERP holds it: booked there as control, or by people and captured."""
+    return any(
+        (posting, company) == (record.posting, record.company) and erp != record.erp and held.state == "posted"
+        for (posting, company, erp), held in deliveries.items()
+    )
+
+
+def captured(deliveries: Deliveries, record: Record, *, owner: str) -> str | None:
+    """Booked by people at that ERP: as control where it owns the period, else as a copy that the owner has yet to book."""
+    key = (record.posting, record.company, record.erp)
+    if key in deliveries:
+        return "captured what we sent there ourselves"
+    if record.role != ("control" if record.erp == owner else "candidate"):
+        return f"captured as {record.role} at {record.erp}, but {owner} owns {record.period}"
+    deliveries[key] = Held("posted", record.role, record.period, "", True, False, record.pinned)
+    return None
 
 
 def settled(deliveries: Deliveries, record: Record, *, closed: bool) -> str | None:
@@ -83,19 +105,19 @@ def settled(deliveries: Deliveries, record: Record, *, closed: bool) -> str | No
 
 
 def under_way(deliveries: Mapping[tuple[str, str, str], Held], owner: str) -> str | None:
-    """F2's query: what is claimed, in doubt, or open or dead with a mark, at the old owner."""
+    """F2's query: what is claimed, in doubt, or open or dead with a mark, at the old owner; and what the other ERP alone holds."""
     for (posting, company, erp), held in deliveries.items():
         if erp == owner and held.role in BOOKS and (held.state in ("claimed", "in_doubt") or (held.marked and held.state != "posted")):
             return f"posting {posting} of {company} is {held.state} at {erp}"
-    return None
+    return next((each for each in _alone(deliveries) if not each.endswith(f"at {owner} alone")), None)
 
 
 def complete(deliveries: Mapping[tuple[str, str, str], Held]) -> str | None:
-    """W1.4: every posting that a control booked is booked in another ERP too."""
-    booked = [(posting, company, erp) for (posting, company, erp), held in deliveries.items() if held.state == "posted"]
-    for posting, company, erp in booked:
-        if deliveries[posting, company, erp].role == "control" and not any(
-            (each[0], each[1]) == (posting, company) and each[2] != erp for each in booked
-        ):
-            return f"posting {posting} of {company} is at {erp} alone"
-    return None
+    """W1.4: every posting that is booked in one ERP is booked in the other one too."""
+    return next(_alone(deliveries), None)
+
+
+def _alone(deliveries: Mapping[tuple[str, str, str], Held]) -> Iterator[str]:
+    booked = [key for key, held in deliveries.items() if held.state == "posted"]
+    where = Counter((posting, company) for posting, company, _ in booked)
+    return (f"posting {posting} of {company} is at {erp} alone" for posting, company, erp in booked if where[posting, company] == 1)

@@ -23,9 +23,12 @@ class Known:
     """From which period on which ERP owns what moves; ascending."""
     from_period: str = ""
     """The first period that the cutover under way moves."""
-    intent: bool = False
+    intended: set[str] = field(default_factory=set)
+    """The companies of the old owner for which the cutover under way has written its lock intent: no other one can have been told."""
     used: set[str] = field(default_factory=set)
     """The cutover ids that were ever active."""
+    approved: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    """By cutover id: in which role, and for which company, somebody has said yes to its present evidence."""
     deliveries: dict[tuple[str, str, str], Held] = field(default_factory=dict)
     """By posting, company and ERP."""
 
@@ -39,7 +42,7 @@ class Known:
 
     def open(self) -> bool:
         """Whether new control claims are allowed."""
-        return claims_open(ALL, self.facts.phase, lapsed=self.facts.lapsed, intent=self.intent)
+        return claims_open(ALL, self.facts.phase, lapsed=self.facts.lapsed, intent=bool(self.intended))
 
 
 def unchanged(known: Known, record: Record) -> Why:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from tests.protocol_model.phases import FREEZE_PHASES, OPEN_PHASES
 from tests.protocol_model.replaying.deliveries import Held, complete, under_way
@@ -10,26 +10,56 @@ from tests.protocol_model.replaying.known import Known, Why, unchanged
 from tests.protocol_model.trace import Record
 
 
+def asked(known: Known, record: Record) -> Why:
+    """Evidence for people to say yes to; other evidence than before voids their answers, and none changes once the region is frozen."""
+    if record.about in known.used:
+        return "evidence of a cutover that has frozen the region"
+    known.approved[record.about] = set()
+    return unchanged(known, record)
+
+
+def approved(known: Known, record: Record) -> Why:
+    """D24: one person's yes to the evidence of one cutover, before it freezes the region."""
+    if record.about in known.used or record.about not in known.approved:
+        return "approved without evidence, or after the freeze"
+    known.approved[record.about].add((record.role, record.company))
+    return unchanged(known, record)
+
+
+def _lacks_approval(known: Known, cutover: str | None) -> Why:
+    """W1.3: of this cutover, by a migration lead and the controller of each company."""
+    given = known.approved.get(cutover or "", set())
+    lacking = {("migration_lead", ""), *(("controller", each) for each in known.companies)} - given
+    return f"not approved by {', '.join(' '.join(each).strip() for each in sorted(lacking))}" if lacking else None
+
+
 def frozen(known: Known, record: Record) -> Why:
-    """F1: no other cutover, an id that was never used; again only while the lease is in force."""
+    """F1: no other cutover, an id that was never used, approved; again only while the lease is in force."""
     before = known.facts
     if before.cutover is not None and before.cutover == record.cutover:
         return "a lapsed freeze is frozen again" if before.lapsed else unchanged(known, record)
     if before.phase not in OPEN_PHASES or before.cutover is not None:
         return "another cutover of the region is active"
-    if record.cutover is None or record.cutover in known.used:
+    if record.cutover is None or record.cutover in known.used or record.about not in ("", record.cutover):
         return "a freeze needs a cutover id of its own"
     if record.epoch != before.epoch + 1 or record.owner != before.owner or record.phase != "frozen":
         return "a freeze raises the epoch by one, and leaves the owner"
     known.used.add(record.cutover)
-    known.from_period, known.intent = record.from_period, False
-    return None
+    known.from_period, known.intended = record.from_period, set()
+    return _lacks_approval(known, record.cutover)
+
+
+def shut(known: Known, record: Record) -> Why:
+    """Nothing new arises at the new owner: people are locked out of it while the region is frozen, until the release."""
+    if known.facts.phase not in ("frozen", "drained") or record.about != known.facts.cutover:
+        return f"people were locked out of the new owner in {known.facts.phase}, or for a cutover that is not active"
+    return unchanged(known, record)
 
 
 def _next(known: Known, record: Record, before: str, after: str) -> Why:
     """A step of the runbook: from one phase to the next, for the active cutover, under a lease in force."""
     facts = known.facts
-    if record.cutover is None or facts.cutover != record.cutover:
+    if record.cutover is None or {facts.cutover, record.about or facts.cutover} != {record.cutover}:
         return f"{record.action} for a cutover that is not active"
     if facts.lapsed:
         return f"{record.action} after the lease of the freeze had passed"
@@ -46,21 +76,22 @@ def drained(known: Known, record: Record) -> Why:
 
 
 def lock_intended(known: Known, record: Record) -> Why:
-    """L1: the phase stays, the intent is written."""
+    """L1: the phase stays, the intent is written: for one company, or for all."""
     why = _next(known, record, "drained", "drained")
-    known.intent = known.intent or why is None
+    if why is None:
+        known.intended |= {record.company} if record.company else known.companies
     return why
 
 
 def locked(known: Known, record: Record) -> Why:
     """L4: every company is read back."""
-    if not known.intent:
+    if not known.intended:
         return "locked without a lock intent"
-    return _next(known, record, "drained", "locked") or _read_back(known, record)
+    return _next(known, record, "drained", "locked") or _read_back(known.companies, record)
 
 
-def _read_back(known: Known, record: Record) -> Why:
-    missing = known.companies - set(record.companies)
+def _read_back(companies: Set[str], record: Record) -> Why:
+    missing = companies - set(record.companies)
     return f"{record.action} without reading back {', '.join(sorted(missing))}" if missing else None
 
 
@@ -72,19 +103,20 @@ def verified(known: Known, record: Record) -> Why:
 def switched(known: Known, record: Record) -> Why:
     """W1, as far as a trace can show it."""
     before = known.facts
-    why = _next(known, record, "verified", "switched") or under_way(_moving(known), before.owner) or complete(_moving(known))
+    why = _next(known, record, "verified", "switched") or _lacks_approval(known, record.cutover)
+    why = why or under_way(_moving(known), before.owner) or complete(_moving(known))
     if why is None and (record.epoch != before.epoch + 1 or record.owner == before.owner):
         why = "a switch changes the owner and raises the epoch by one"
     if why is None:
         known.periods = [each for each in known.periods if each[0] < known.from_period] + [(known.from_period, record.owner)]
-        known.intent = False
+        known.intended = set()
     return why
 
 
 def releasing(known: Known, record: Record) -> Why:
     """R: whoever comes next may give a cutover up."""
     before = known.facts
-    if before.cutover is None or before.cutover != record.cutover or before.phase not in FREEZE_PHASES:
+    if before.cutover is None or {record.cutover, record.about or record.cutover} != {before.cutover} or before.phase not in FREEZE_PHASES:
         return "a release of what is not frozen, or of another cutover"
     if (record.phase, record.epoch, record.owner) != ("releasing", before.epoch + 1, before.owner):
         return "a release raises the epoch by one, and leaves the owner"
@@ -92,14 +124,17 @@ def releasing(known: Known, record: Record) -> Why:
 
 
 def opened(known: Known, record: Record) -> Why:
-    """R: behind a lock intent or a switch, only what was read back."""
+    """R: only once every company with a lock intent was read back; after a switch, every company of the new owner."""
     before = known.facts
     if before.phase not in ("releasing", "switched"):
         return f"opened from {before.phase}"
+    if record.about not in ("", before.cutover):
+        return "opened by a cutover that is not active"
     if record.phase not in OPEN_PHASES or record.cutover is not None or (record.epoch, record.owner) != (before.epoch, before.owner):
         return "opening closes the cutover, and leaves epoch and owner"
-    why = _read_back(known, record) if known.intent or before.phase == "switched" else None
-    known.intent, known.from_period = known.intent and why is not None, "" if why is None else known.from_period
+    why = _read_back(known.companies if before.phase == "switched" else known.intended, record)
+    if why is None:
+        known.intended, known.from_period = set(), ""
     return why
 
 

@@ -12,7 +12,16 @@ from uuid import UUID, uuid4
 from psycopg import Connection, errors
 from psycopg.rows import dict_row
 
-from hybrid_erp.adapters.store.cutovers_sql import APPROVALS, BEGIN_STEP, CUTOVER, END_STEP, LOCK_OUTS, UNSETTLED
+from hybrid_erp.adapters.store.cutovers_sql import (
+    APPROVALS,
+    BEGIN_STEP,
+    CUTOVER,
+    END_STEP,
+    LOCK_OUT_HISTORY,
+    LOCK_OUTS,
+    OVER_BUDGET,
+    UNSETTLED,
+)
 from hybrid_erp.model.cutover import (
     Approval,
     ApproverRole,
@@ -21,6 +30,7 @@ from hybrid_erp.model.cutover import (
     DesiredLockOut,
     Direction,
     Limits,
+    LockOutEvent,
     Mode,
     Step,
     Unsettled,
@@ -153,6 +163,11 @@ class PostgresCutovers:
         rows = self._rows(LOCK_OUTS, {"cutover_id": cutover_id, "erp": erp})
         return [_to_lock_out(row) for row in rows]
 
+    def lock_out_history(self, region: str) -> Sequence[LockOutEvent]:
+        """Who was locked out of which company when, under which move, and what the ERP said of it; the earliest first."""
+        rows = self._rows(LOCK_OUT_HISTORY, {"region": region})
+        return [LockOutEvent(**{**row, "logins": tuple(row["logins"]), "kinds": tuple(map(PostingKind, row["kinds"]))}) for row in rows]
+
     def begin_step(self, cutover_id: UUID, step: Step) -> int:
         """Write that a step begins; its number."""
         return int(self._rows(BEGIN_STEP, {"cutover_id": cutover_id, "step": step.value})[0]["step_id"])
@@ -160,6 +175,10 @@ class PostgresCutovers:
     def end_step(self, step_id: int, *, outcome: str, found: Mapping[str, Any]) -> None:
         """Write what a step came to."""
         self._rows(END_STEP, {"step_id": step_id, "outcome": outcome[:500], "found": json.dumps(found)})
+
+    def note_over_budget(self, cutover_id: UUID, budget_seconds: float) -> None:
+        """Write into the audit trail that a move has used up the time that it may take."""
+        self._rows(OVER_BUDGET, {"cutover_id": cutover_id, "by": self.by, "budget_seconds": budget_seconds})
 
     def _cutover(self, condition: LiteralString, **terms: Any) -> Cutover | None:
         rows = self._rows(CUTOVER + "WHERE " + condition, terms)

@@ -19,15 +19,29 @@ APPROVALS: Final = """
     WHERE a.cutover_id = %(cutover_id)s AND a.evidence_hash = c.evidence_hash ORDER BY a.recorded_at
 """
 LOCK_OUTS: Final = """
-    SELECT erp, legal_entity, generation, desired, array_agg(kind ORDER BY kind) AS kinds, bool_and(read_back_at IS NOT NULL) AS confirmed,
+    SELECT erp, legal_entity, generation, desired, array_agg(kind ORDER BY kind) AS kinds, min(from_period) AS from_period,
+           bool_and(read_back_at IS NOT NULL) AS confirmed,
            coalesce((array_agg(read_back))[1], '{}') AS read_back,
            coalesce((SELECT jsonb_agg(DISTINCT each) FROM lock_out x, jsonb_array_elements(x.taken) AS each
                      WHERE x.erp = l.erp AND x.legal_entity = l.legal_entity AND x.generation = l.generation), '[]') AS taken
-    FROM lock_out l
+    FROM lock_out l JOIN (SELECT cutover_id AS of, from_period FROM cutover) c ON c.of = l.cutover_id
     WHERE (%(cutover_id)s::uuid IS NULL OR cutover_id = %(cutover_id)s) AND (%(erp)s::text IS NULL OR erp = %(erp)s)
     GROUP BY erp, legal_entity, generation, desired ORDER BY erp, legal_entity, generation
 """
 BEGIN_STEP: Final = "INSERT INTO cutover_step (cutover_id, step) VALUES (%(cutover_id)s, %(step)s) RETURNING step_id"
 END_STEP: Final = """
     UPDATE cutover_step SET ended_at = clock_timestamp(), outcome = %(outcome)s, found = %(found)s WHERE step_id = %(step_id)s
+"""
+OVER_BUDGET: Final = """
+    INSERT INTO audit (region, actor, action, erp, details)
+    SELECT region, %(by)s, 'over_budget', old_owner, jsonb_build_object('cutover', cutover_id, 'budget_seconds', %(budget_seconds)s::float)
+    FROM cutover WHERE cutover_id = %(cutover_id)s
+"""
+LOCK_OUT_HISTORY: Final = """
+    SELECT h.changed_at, h.event, h.erp, h.legal_entity, h.generation, array_agg(DISTINCT h.kind ORDER BY h.kind) AS kinds,
+           coalesce(array_agg(DISTINCT each->>'login') FILTER (WHERE each IS NOT NULL), '{}') AS logins,
+           c.direction, c.requested_by, c.reason, c.ticket
+    FROM lock_out_history h JOIN cutover c USING (cutover_id) LEFT JOIN LATERAL jsonb_array_elements(h.taken) AS each ON true
+    WHERE c.region = %(region)s
+    GROUP BY h.changed_at, h.event, h.erp, h.legal_entity, h.generation, c.cutover_id ORDER BY min(h.history_id)
 """

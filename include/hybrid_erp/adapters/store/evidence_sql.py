@@ -15,7 +15,7 @@ STEPS: Final = """
     SELECT step_id, step, began_at, ended_at, round(extract(epoch FROM ended_at - began_at), 3) AS seconds, outcome, found
     FROM cutover_step WHERE cutover_id = %(cutover_id)s ORDER BY step_id
 """
-# As they are now: a later move of the region writes its own over them. What was intended stays in the audit trail.
+# As they are now: a later move of the region writes its own over them. Their history stays.
 LOCK_OUTS: Final = """
     SELECT erp, legal_entity, kind, generation, desired, taken, intended_at, quiet_at, read_back_at, read_back
     FROM lock_out WHERE cutover_id = %(cutover_id)s ORDER BY erp, legal_entity, kind
@@ -26,10 +26,12 @@ _AUDIT_OF: LiteralString = """
     WHERE c.cutover_id = %(cutover_id)s
       AND a.recorded_on >= (SELECT (requested_at AT TIME ZONE 'UTC')::date - 1 FROM cutover WHERE cutover_id = %(cutover_id)s)
 """
-RIGHTS_TAKEN: Final = f"""
-    SELECT a.recorded_at, a.actor, a.legal_entity, a.erp, (a.details->>'generation')::bigint AS generation,
-           (a.details->>'taken')::integer AS rights
-    {_AUDIT_OF} AND a.action = 'lock_out_intended' ORDER BY a.xid, a.audit_id
+RIGHTS_TAKEN: Final = """
+    SELECT h.changed_at, h.event, h.legal_entity, h.erp, h.generation, count(DISTINCT each) AS rights,
+           coalesce(jsonb_agg(DISTINCT each) FILTER (WHERE each IS NOT NULL), '[]') AS taken
+    FROM lock_out_history h LEFT JOIN LATERAL jsonb_array_elements(h.taken) AS each ON true
+    WHERE h.cutover_id = %(cutover_id)s
+    GROUP BY h.changed_at, h.event, h.legal_entity, h.erp, h.generation ORDER BY min(h.history_id)
 """
 AUDIT_RANGE: Final = f"SELECT min(a.xid) AS first_xid, max(a.xid) AS last_xid {_AUDIT_OF}"
 SEALS: Final = """

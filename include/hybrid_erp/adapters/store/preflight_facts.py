@@ -21,6 +21,8 @@ from hybrid_erp.model.preflight import (
     BookedLine,
     BusiestHour,
     HalfPair,
+    Issued,
+    IssuedNumber,
     KindState,
     LatestReconciliation,
     MoveMade,
@@ -52,6 +54,14 @@ class PostgresPreflightFacts:
     def made(self, region: str) -> Sequence[MoveMade]:
         """Cutovers that have, the latest first."""
         return [_to_move(row) for row in self._rows(sql.MADE, {"region": region, "limit": MADE_MAX})]
+
+    def issued(self, region: str, owner: str) -> Issued:
+        """The legal numbers given since the switch."""
+        rows = self._rows(sql.SWITCHED_TO, {"region": region, "owner": owner})
+        if not rows:
+            return Issued(None, None, ())
+        numbers = self._rows(sql.ISSUED, {"owner": owner, **rows[0]})
+        return Issued(rows[0]["switched_at"], rows[0]["from_period"], tuple(IssuedNumber(**row) for row in numbers))
 
     def latest(self, region: str) -> LatestReconciliation | None:
         """The last reconciliation that has ended."""

@@ -99,3 +99,15 @@ HEALTH: LiteralString = """
 """
 TIMELINE: LiteralString = "SELECT store_timeline() AS timeline"
 CLOCK: LiteralString = "SELECT clock_timestamp() AS instant"
+SWITCHED_TO: LiteralString = """
+    SELECT switched_at, from_period, legal_entities FROM cutover
+    WHERE region = %(region)s AND new_owner = %(owner)s AND outcome = 'switched'
+    ORDER BY switched_at DESC LIMIT 1
+"""
+# A copy bears the number that the other one gave.
+ISSUED: LiteralString = """
+    SELECT DISTINCT legal_entity, legal_number FROM delivery
+    WHERE erp = %(owner)s AND legal_entity = ANY(%(legal_entities)s) AND state = 'posted' AND role <> 'candidate'
+      AND legal_number IS NOT NULL AND settled_at >= %(switched_at)s
+    ORDER BY legal_entity, legal_number
+"""

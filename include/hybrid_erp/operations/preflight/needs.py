@@ -15,6 +15,7 @@ from hybrid_erp.model.preflight import (
     BookedLine,
     BusiestHour,
     HalfPair,
+    Issued,
     KindState,
     LatestReconciliation,
     MoveMade,
@@ -36,6 +37,9 @@ class Moves(Protocol):
 
     def made(self, region: str) -> Sequence[MoveMade]:
         """Those that have, the latest first."""
+
+    def issued(self, region: str, owner: str) -> Issued:
+        """The legal numbers that an owner of the region has given since it owns."""
 
 
 class Reconciliations(Protocol):

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from hybrid_erp.model.cutover import CutoverRequest, Direction, Mode, Versions
 from hybrid_erp.model.cutover_plan import Closers, CutoverPlan
 from hybrid_erp.model.errors import ConfigurationError
+from hybrid_erp.model.lock_out import closers_in_time
 from hybrid_erp.model.mapping import Mapping as AccountMapping
 from hybrid_erp.model.ownership import next_period, period_of
 from hybrid_erp.model.region_plan import RegionPlan
@@ -29,6 +30,8 @@ class Subject:
     """Every legal entity of the firm, of this region and of others."""
     quieted: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Of each ERP: what could make a copy loud there and is configured not to, with the native means."""
+    closed_through: Mapping[str, str | None] = field(default_factory=dict)
+    """The last closed period of each legal entity that has one."""
 
     @property
     def cutover(self) -> CutoverPlan:
@@ -54,7 +57,8 @@ class Subject:
     def closers(self, erp: str, legal_entity: str) -> frozenset[str]:
         """Logins there of people who post on while a lock-out stands, to close earlier periods."""
         named = self.cutover.closers.get(legal_entity, Closers())
-        return named.legacy if (erp == self.request.old_owner) == (self.request.direction is Direction.CUTOVER) else named.cloud
+        here = named.legacy if (erp == self.request.old_owner) == (self.request.direction is Direction.CUTOVER) else named.cloud
+        return closers_in_time(here, closed_through=self.closed_through.get(legal_entity), from_period=self.request.from_period)
 
     @property
     def today(self) -> date:
