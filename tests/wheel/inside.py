@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 
 def installed(dags: Path) -> dict[str, Any]:
     """The package's place, its plugin in Airflow's own application, its trigger, and the DAGs of a folder as Airflow stores them."""
     import hybrid_erp
 
-    return {"package": hybrid_erp.__file__, "plugin": plugin(), "trigger": trigger(), **parsed(dags)}
+    return {"package": hybrid_erp.__file__, "plugin": plugin(), "trigger": trigger(), "heard": asyncio.run(heard()), **parsed(dags)}
 
 
 def bundled(name: str) -> dict[str, Any]:
@@ -43,6 +46,20 @@ def trigger() -> bool:
     module, name = path.rsplit(".", 1)
     again = getattr(import_module(module), name)(**arguments)
     return bool(again.serialize() == (path, arguments))
+
+
+async def heard() -> bool:
+    """Whether a notification that comes between two looks of the bell is heard at the next."""
+    from hybrid_erp.wiring.bell import _notified
+    from hybrid_erp.wiring.connections import conninfo
+
+    terms = conninfo("hybrid_erp_delivery")
+    listening, notifying = [await psycopg.AsyncConnection.connect(**terms, autocommit=True) for _ in range(2)]
+    async with listening, notifying:
+        await listening.execute("LISTEN bell")
+        await notifying.execute("NOTIFY bell")
+        await listening.execute("SELECT 1")
+        return await _notified(listening, 5)
 
 
 def parsed(folder: Path) -> dict[str, Any]:

@@ -70,12 +70,13 @@ def test_every_range_of_the_wheel_is_met(installed: Installed) -> None:
         assert name not in declared() or declared()[name].contains(version), name
 
 
-def test_airflow_finds_the_plugin_the_trigger_and_every_dag_without_a_search_path(installed: Installed) -> None:
-    found = installed.seen("installed", str(installed.dags))
+def test_airflow_finds_the_plugin_the_trigger_and_every_dag_without_a_search_path(installed: Installed, store: Store) -> None:
+    found = installed.seen("installed", str(installed.dags), **connections(store))
 
     assert Path(found["package"]).is_relative_to(installed.environment)
     assert found["plugin"] == {"/hybrid-erp/v1/schemas": 401, "/hybrid-erp/nothing": 404}
     assert found["trigger"]
+    assert found["heard"]
     assert found["import_errors"] == {}
     assert found["files"] == SHIPPED
 
