@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.dag_processing.bundles.local import LocalDagBundle
@@ -18,13 +19,21 @@ from sandbox.site import Site
 from tests.builders import CONFIG, the_settings
 from tests.stores import Store
 
+# The folder of DAG files is read when Airflow is imported, the list of bundles each time.
+BUNDLES = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"
+
+
+def a_bundle(folder: Path) -> dict[str, Any]:
+    return {"name": "dags-folder", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", "kwargs": {"path": str(folder)}}
+
 
 @pytest.fixture
 def installed(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     """The Connections and settings of a whole sandbox."""
     for name, value in site.environment().items():
-        if name.startswith(("AIRFLOW__SCHEDULER__", "AIRFLOW__WORKERS__", "AIRFLOW__CORE__DAGS_FOLDER", "AIRFLOW__CORE__PLUGINS_FOLDER")):
+        if name.startswith(("AIRFLOW__SCHEDULER__", "AIRFLOW__WORKERS__", "AIRFLOW__CORE__PLUGINS_FOLDER")):
             monkeypatch.setenv(name, value)
+    monkeypatch.setenv(BUNDLES, json.dumps([a_bundle(CHECKOUT / "dags")]))
     for name, content in site.connections().items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(content, default=str))
     return site
@@ -144,7 +153,7 @@ def test_dag_files_of_another_version_are_named(
     (tmp_path / "dags" / file).unlink()
     if content is not None:
         (tmp_path / "dags" / file).write_text(content)
-    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(tmp_path / "dags"))
+    monkeypatch.setenv(BUNDLES, json.dumps([a_bundle(tmp_path / "dags")]))
 
     (lack,) = lacks_of(the_settings())
     assert told in lack
@@ -155,9 +164,9 @@ def test_dag_files_of_another_version_are_named(
 
 @pytest.mark.usefixtures("installed")
 def test_a_dag_bundle_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = {"name": "ours", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", "kwargs": {"path": str(CHECKOUT / "dags")}}
+    ours = a_bundle(CHECKOUT / "dags")
     broken = {**ours, "name": "broken", "classpath": f"{__name__}.BrokenBundle"}
-    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([ours, broken]))
+    monkeypatch.setenv(BUNDLES, json.dumps([ours, broken]))
 
     (lack,) = lacks_of(the_settings())
     assert "The DAG bundle broken cannot be read: OSError: the server is away." in lack
