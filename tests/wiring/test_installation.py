@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import json
-import tomllib
+from pathlib import Path
+from typing import Any
 
 import pytest
+from airflow.dag_processing.bundles.local import LocalDagBundle
 from packaging.specifiers import SpecifierSet
 
 from hybrid_erp.wiring.cli import main
-from hybrid_erp.wiring.installation import AIRFLOW, lacks_of
+from hybrid_erp.wiring.dag_files import write_dags
+from hybrid_erp.wiring.installation import SUPPORTED, lacks_of
 from sandbox.places import CHECKOUT
 from sandbox.postgres import HOST
 from sandbox.site import Site
 from tests.builders import CONFIG, the_settings
 from tests.stores import Store
 
+# The folder of DAG files is read when Airflow is imported, the list of bundles each time.
+BUNDLES = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"
+
+
+def a_bundle(folder: Path) -> dict[str, Any]:
+    return {"name": "dags-folder", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", "kwargs": {"path": str(folder)}}
+
 
 @pytest.fixture
 def installed(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     """The Connections and settings of a whole sandbox."""
     for name, value in site.environment().items():
-        if name.startswith(("AIRFLOW__SCHEDULER__", "AIRFLOW__WORKERS__")):
+        if name.startswith(("AIRFLOW__SCHEDULER__", "AIRFLOW__WORKERS__", "AIRFLOW__CORE__PLUGINS_FOLDER")):
             monkeypatch.setenv(name, value)
+    monkeypatch.setenv(BUNDLES, json.dumps([a_bundle(CHECKOUT / "dags")]))
     for name, content in site.connections().items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(content, default=str))
     return site
@@ -99,6 +110,7 @@ def test_a_setting_with_which_a_dead_worker_is_noticed_late_is_named(
     ("statement", "told"),
     [
         ("UPDATE alembic_version SET version_num = '0003'", "The store's schema is 0003, and this package needs"),
+        ("UPDATE alembic_version SET version_num = '9999'", "Install the package that migrated it"),
         ("DROP TABLE alembic_version", "The store's schema is missing"),
         ("UPDATE store_trust SET identity = 'another'", "The store is not the one that was last believed"),
         ("UPDATE store_trust SET is_recovering = true", "The store is being recovered"),
@@ -125,8 +137,60 @@ def test_the_command_tells_all_of_it(capsys: pytest.CaptureFixture[str], monkeyp
     assert "no Airflow Connection hybrid_erp_intake" in capsys.readouterr().out
 
 
-def test_the_supported_airflow_is_the_one_that_the_package_declares() -> None:
-    declared = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["dependencies"]
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        ("watch.py", None, "No DAG bundle has watch.py"),
+        ("deliver.py", "from hybrid_erp.wiring import another", "deliver.py in the DAG bundle dags-folder is not that of this package"),
+        ("deliver.py", "a file of the firm, of the same name", "No DAG bundle has deliver.py"),
+    ],
+)
+def test_dag_files_of_another_version_are_named(
+    file: str, content: str | None, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_dags(tmp_path / "dags")
+    (tmp_path / "dags" / file).unlink()
+    if content is not None:
+        (tmp_path / "dags" / file).write_text(content)
+    monkeypatch.setenv(BUNDLES, json.dumps([a_bundle(tmp_path / "dags")]))
 
-    (airflow,) = (each for each in declared if each.startswith("apache-airflow>"))
-    assert SpecifierSet(airflow.removeprefix("apache-airflow")) == AIRFLOW
+    (lack,) = lacks_of(the_settings())
+    assert told in lack
+
+    assert write_dags(tmp_path / "dags") == [file]
+    assert list(lacks_of(the_settings())) == []
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_dag_bundle_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = a_bundle(CHECKOUT / "dags")
+    broken = {**ours, "name": "broken", "classpath": f"{__name__}.BrokenBundle"}
+    monkeypatch.setenv(BUNDLES, json.dumps([ours, broken]))
+
+    (lack,) = lacks_of(the_settings())
+    assert "The DAG bundle broken cannot be read: OSError: the server is away." in lack
+
+
+class BrokenBundle(LocalDagBundle):
+    def initialize(self) -> None:
+        raise OSError("the server is away.")
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_airflow_without_our_plugin_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__PLUGINS_FOLDER", str(tmp_path))
+
+    (lack,) = lacks_of(the_settings())
+    assert "the API is not mounted" in lack
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_package_out_of_range_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SUPPORTED, "apache-airflow-providers-standard", SpecifierSet("<1"))
+    monkeypatch.setitem(SUPPORTED, "apache-airflow-providers-nowhere", SpecifierSet(">=1"))
+
+    outside, missing = lacks_of(the_settings())
+    assert "apache-airflow-providers-standard is " in outside
+    assert "is tested with <1" in outside
+    assert missing.startswith("apache-airflow-providers-nowhere is not installed")

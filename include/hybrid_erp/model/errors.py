@@ -195,6 +195,13 @@ class StoreNotBelievedError(HybridErpError):
     remedy = "Nothing is sent until a person has looked: `hybrid-erp store show`, and docs/restore.md."
 
 
+class StoreNewerError(HybridErpError):
+    """The store was migrated by a newer package than this one."""
+
+    code = "store-newer"
+    remedy = "Install the package that migrated it; `hybrid-erp check installation` says what fits together."
+
+
 class StoreContradictedError(HybridErpError):
     """An ERP remembers what the store has forgotten, or could not be asked. Nothing was resumed."""
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-_EXTENSION_NAME: Final = re.compile(r"^[a-z0-9]{1,20}$")
+EXTENSION_NAME: Final = r"^[a-z0-9]{1,20}$"
 _Token = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
 
 
@@ -32,7 +32,7 @@ class CloudEvent(BaseModel):
     def extensions_are_well_named(self) -> Self:
         """Other attributes are CloudEvents extensions: lower-case letters and digits, simple values."""
         for name, value in (self.model_extra or {}).items():
-            if not _EXTENSION_NAME.match(name):
+            if not re.fullmatch(EXTENSION_NAME[1:-1], name):  # `$` would let a line end pass
                 raise ValueError(f"{name!r} is no CloudEvents attribute: up to 20 lower-case letters and digits")
             if not isinstance(value, str | int | bool) or len(str(value)) > 500:
                 raise ValueError(f"the extension {name!r} must be a short text, a whole number or a boolean")

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import anyio
 from fastapi import Depends, FastAPI, HTTPException, Path, Request
+from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -25,6 +26,7 @@ from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE
 from hybrid_erp.model.errors import ForbiddenEventError
 from hybrid_erp.web.callers import Caller
 from hybrid_erp.web.cutovers import BoardReads, add_cutovers
+from hybrid_erp.web.description import REFUSALS, described, of_events
 from hybrid_erp.web.documents import DocumentReads, add_documents
 from hybrid_erp.web.outcomes import OutcomeReads, add_outcomes
 from hybrid_erp.web.problems import http_problem, invalid_request, problem_of, problem_response, status_of
@@ -43,6 +45,13 @@ THREADS: Final = 8
 SUSPENDED: Final = "suspended: the store was restored, failed over or copied, and nobody has resumed it; docs/restore.md"
 #: Visible ASCII, as the envelope allows it.
 CORRELATION_ID: Final = r"^[\x21-\x7e]+$"
+
+
+class JsonSchemaResponse(JSONResponse):
+    """A JSON Schema."""
+
+    media_type = "application/schema+json"
+
 
 T = TypeVar("T")
 Run = Callable[[Callable[["Facade"], Any]], Awaitable[Any]]
@@ -119,9 +128,10 @@ def build_api(open_facade: Callable[[], Facade], login: Login) -> FastAPI:
     api = FastAPI(
         title="Hybrid ERP",
         version=__version__,
-        dependencies=[Depends(login.reader)],
+        dependencies=[Depends(login.reader), Depends(_asked_clearly)],
         docs_url=None,
         redoc_url=None,
+        responses=REFUSALS,
         openapi_url=None,  # FastAPI serves it unlocked; ours is a route like all others
         exception_handlers={
             StarletteHTTPException: http_problem,
@@ -145,7 +155,7 @@ def build_api(open_facade: Callable[[], Facade], login: Login) -> FastAPI:
 
 
 def _add_intake(api: FastAPI, run: Run, login: Login) -> None:
-    @api.post("/v1/events", status_code=202)
+    @api.post("/v1/events", status_code=202, openapi_extra=of_events(MAX_BATCH))
     async def take_events(request: Request, sender: Annotated[Caller, Depends(login.sender)]) -> Response:
         """Take one CloudEvent, or a batch of up to 1,000 as a JSON array. Answered after the events are durably stored."""
         body = await _body(request)
@@ -197,12 +207,12 @@ def _add_descriptions(api: FastAPI, run: Run) -> None:
         """The event types that are served."""
         return {"types": sorted(DOCUMENTS_BY_TYPE)}
 
-    @api.get("/v1/schemas/{event_type}")
+    @api.get("/v1/schemas/{event_type}", response_class=JsonSchemaResponse)
     async def schema(event_type: str) -> Any:
         """The JSON Schema of the data of an event type."""
         if event_type not in DOCUMENTS_BY_TYPE:
             raise HTTPException(404, f"{event_type} is no type that is served.")
-        return JSONResponse(schema_of(event_type), media_type="application/schema+json")
+        return JsonSchemaResponse(schema_of(event_type))
 
     @api.get("/health")
     async def health() -> Any:
@@ -220,7 +230,17 @@ def _add_descriptions(api: FastAPI, run: Run) -> None:
     @api.get("/openapi.json")
     async def openapi() -> Any:
         """This API, described."""
-        return api.openapi()
+        return described(api)
+
+
+async def _asked_clearly(request: Request) -> None:
+    """Of `?source=a&source=b` the framework would take the last, and leave a misspelt restriction out."""
+    known = {each.alias for each in get_flat_dependant(request.scope["route"].dependant).query_params}
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in names:
+        if name not in known or names.count(name) > 1:
+            wrong = "there is no such parameter" if name not in known else "it is there twice"
+            raise RequestValidationError([{"loc": ("query", ascii(name)), "msg": wrong}])
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def add_cutovers(api: FastAPI, run: Any) -> None:
         """A region's moves, what stands in the way, and each move's plan against what was."""
         return Response(as_json(_without_forecasts(await board(region))), media_type="application/json")
 
-    @api.get("/cutovers/{region}")
+    @api.get("/cutovers/{region}", response_class=HTMLResponse)
     async def page(region: str) -> Response:
         """The board of a region's move, as a page."""
         found = await board(region)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Protocol
 from fastapi import Depends, FastAPI, Query
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
 
 from hybrid_erp.model.errors import CursorRefusedError
 from hybrid_erp.model.outcomes import Page
@@ -19,6 +19,16 @@ OUTCOMES_MAX: Final = 1000
 ASK_AGAIN_SECONDS: Final = 5
 #: A source's name, as the envelope allows it.
 SOURCE: Final = r"^[\x21-\x7e]+$"
+
+
+def _written_out(text: Any) -> Any:
+    """A bare number could be seconds or milliseconds since 1970, or a slip."""
+    if isinstance(text, str) and "T" not in text:
+        raise ValueError("an instant is written out, as in 2026-01-31T12:00:00Z")
+    return text
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 
 
 class OutcomeReads(Protocol):
@@ -38,7 +48,7 @@ def add_outcomes(api: FastAPI, run: Any, reader: Callable[..., Any]) -> None:
         caller: Annotated[Caller, Depends(reader)],
         source: Annotated[str | None, Query(pattern=SOURCE, max_length=200)] = None,
         after: Annotated[str | None, Query(max_length=1000)] = None,
-        since: AwareDatetime | None = None,
+        since: Instant | None = None,
         limit: Annotated[int, Query(ge=1, le=OUTCOMES_MAX)] = 100,
     ) -> Any:
         """What became of a source's postings after a cursor, in an order that never skips."""

@@ -13,6 +13,7 @@ from hybrid_erp.web.report import TABLES, as_csv, as_html, as_json
 
 #: The page has no script, no picture and nothing from elsewhere.
 CLOSED: Final = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "X-Content-Type-Options": "nosniff"}
+_CSV: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
 _TABLE: Final = f"^({'|'.join(TABLES)})$"
 
 
@@ -46,14 +47,14 @@ def add_reconciliations(api: FastAPI, run: Any) -> None:
         """All that a reconciliation found; amounts are text."""
         return Response(as_json(await result(reconciliation_id)), media_type="application/json")
 
-    @api.get("/v1/reconciliations/{reconciliation_id}/{table}.csv")
+    @api.get("/v1/reconciliations/{reconciliation_id}/{table}.csv", responses=_CSV, response_class=Response)
     async def table(reconciliation_id: UUID, table: Annotated[str, Path(pattern=_TABLE)]) -> Response:
         """One table of a result for a spreadsheet."""
         name = f"reconciliation-{reconciliation_id}-{table}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return Response(as_csv(await result(reconciliation_id), table), media_type="text/csv; charset=utf-8", headers=headers)
 
-    @api.get("/reconciliations/{reconciliation_id}")
+    @api.get("/reconciliations/{reconciliation_id}", response_class=HTMLResponse)
     async def report(reconciliation_id: UUID) -> Response:
         """The report for a controller, as a page."""
         found = await result(reconciliation_id)

@@ -32,6 +32,7 @@ from hybrid_erp.wiring.cli_callers import add_callers
 from hybrid_erp.wiring.cli_evidence import add_evidence
 from hybrid_erp.wiring.cli_webhooks import add_webhooks
 from hybrid_erp.wiring.cutover_cli import add_commands
+from hybrid_erp.wiring.dag_files import write_dags
 from hybrid_erp.wiring.pools import airflow_is_here, pools, pools_of_airflow, problems_of
 from hybrid_erp.wiring.restore_cli import add_store
 
@@ -72,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
         if name == "check":
             added.add_argument("what", nargs="?", choices=("configuration", "installation"), default="configuration",
                                help="installation: also the Connections, the store, and Airflow's settings")  # fmt: skip
+    dags = command("dags", _dags, "Write this package's DAG files into the folder of a DAG bundle.", store=False)
+    dags.add_argument("folder", type=Path)
     adopt = command("adopt", _adopt, "Enter the customers and projects that an ERP holds into the crosswalk.", store=False)
     adopt.add_argument("erp", nargs="*", help="default: every configured ERP")
     cancel = command("cancel", _cancel, "Give dead letters up for good, under the delivery role.")
@@ -179,6 +182,12 @@ def _problems_of_pools(settings: Settings) -> list[str]:
 
 def _pools(options: argparse.Namespace) -> int:
     print(json.dumps(pools(load_settings(options.config)), indent=2))
+    return 0
+
+
+def _dags(options: argparse.Namespace) -> int:
+    for name in write_dags(options.folder):
+        print(name)
     return 0
 
 

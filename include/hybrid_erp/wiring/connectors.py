@@ -15,7 +15,7 @@ from hybrid_erp.model.mapping import Mapping as AccountMapping
 from hybrid_erp.model.preflight import Quietness
 from hybrid_erp.ports import BooksReader, ErpConnector, LockOut
 from hybrid_erp.settings import CompanySettings, ErpSettings, Settings
-from hybrid_erp.wiring.configuration import config_folder
+from hybrid_erp.wiring.configuration import pack_folder
 from hybrid_erp.wiring.connections import connection, conninfo
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _sql(company: Company) -> ErpConnector:
     def connect(role: Role) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(**conninfo(company.connection_id(role)), autocommit=True)
 
-    pack = load_pack(config_folder() / "packs" / str(company.erp.pack))
+    pack = load_pack(pack_folder(str(company.erp.pack)))
     return SqlConnector(connect, pack, company.mapping, legal_entity=company.legal_entity, expected=company.expected)
 
 
@@ -135,7 +135,7 @@ def _sql_books(company: Company) -> BooksReader:
     def connect() -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(**conninfo(company.connection_id(Role.CONTROL)), autocommit=True)
 
-    pack = load_pack(config_folder() / "packs" / str(company.erp.pack))
+    pack = load_pack(pack_folder(str(company.erp.pack)))
     return SqlBooksReader(connect, pack, company.mapping, legal_entity=company.legal_entity, expected=company.expected)
 
 
@@ -146,7 +146,7 @@ def _sql_lock_out(company: Company) -> LockOut:
     def connect() -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(**conninfo(company.custodian), autocommit=True)
 
-    pack = load_pack(config_folder() / "packs" / str(company.erp.pack))
+    pack = load_pack(pack_folder(str(company.erp.pack)))
     return SqlLockOut(connect, pack, expected=company.expected, ours=company.ours)
 
 
@@ -193,7 +193,7 @@ def _sql_quietness(company: Company) -> Quietness:
     from hybrid_erp.adapters.erps.sql_pack import load_pack
     from hybrid_erp.adapters.erps.sql_quietness import quietness
 
-    pack = load_pack(config_folder() / "packs" / str(company.erp.pack))
+    pack = load_pack(pack_folder(str(company.erp.pack)))
     return quietness(lambda: psycopg.connect(**conninfo(company.connection_id(Role.CANDIDATE)), autocommit=True), pack, company.expected)
 
 

@@ -1,9 +1,10 @@
-"""What an installation lacks, in words with a remedy: Connections, database roles, schema, clock, pools, and Airflow's own settings."""
+"""What an installation lacks, in words with a remedy: versions, DAG files, Connections, roles, schema, clock, Airflow's own settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, entry_points, version
+from pathlib import Path
 from typing import Any, Final
 
 import psycopg
@@ -11,16 +12,21 @@ from airflow.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 from packaging.specifiers import SpecifierSet
 
-from hybrid_erp.adapters.store.installation import PostgresInstallation, newest_schema
+from hybrid_erp import __version__
+from hybrid_erp.adapters.store.installation import PostgresInstallation, is_known_schema, newest_schema
 from hybrid_erp.adapters.store.preflight_facts import PostgresPreflightFacts
 from hybrid_erp.adapters.store.trust import PostgresTrust
 from hybrid_erp.model.delivery import Role
 from hybrid_erp.operations.preflight.store_fit import CLOCK_SECONDS_MAX
 from hybrid_erp.settings import Settings
 from hybrid_erp.wiring.connections import STORE, connection, conninfo
+from hybrid_erp.wiring.dag_files import bundle_folders, problems_of_dags
 
-#: What is tested, and so what works. The same range as in pyproject.toml.
-AIRFLOW: Final = SpecifierSet(">=3.3.2,<3.4")
+#: What is tested, and so what works. The same ranges as in pyproject.toml.
+SUPPORTED: Final = {
+    "apache-airflow": SpecifierSet(">=3.3.0,<3.4"),
+    "apache-airflow-providers-standard": SpecifierSet(">=1.15.0,<2"),
+}
 #: Celery's provider 3.26 fails to import with later ones.
 CELERY: Final = SpecifierSet("<5.7")
 #: Section, setting, and the most (seconds) or least (times) that a dead worker is noticed with in time.
@@ -34,20 +40,29 @@ AT_LEAST: Final = (("workers", "max_failed_heartbeats", 10),)
 ROLES: Final = {duty: {f"hybrid_erp_{duty}"} for duty in STORE} | {
     "capture": {"hybrid_erp_capture", "hybrid_erp_intake", "hybrid_erp_delivery"}
 }
+PLUGIN: Final = "hybrid_erp.wiring.plugin"
 _NO_SUCH: Final = "There is no Airflow Connection {}: {}. Add it; docs/operations.md lists all."
 
 
 def lacks_of(settings: Settings) -> Iterator[str]:
     """Everything that is missing or wrong, one line each; nothing is changed, and no ERP is asked."""
     yield from _of_versions()
+    yield from _of_plugin()
+    yield from problems_of_dags(bundle_folders())
     yield from _of_airflow()
     yield from _of_store()
     yield from _of_erps(settings)
 
 
 def _of_versions() -> Iterator[str]:
-    if (found := version("apache-airflow")) not in AIRFLOW:
-        yield f"Airflow is {found}, and this package is tested with {AIRFLOW}. Install one of those."
+    for package, supported in SUPPORTED.items():
+        try:
+            found = version(package)
+        except PackageNotFoundError:
+            yield f"{package} is not installed. Install `{package}{supported}`."
+            continue
+        if found not in supported:
+            yield f"{package} is {found}, and this package ({__version__}) is tested with {supported}. Install one of those."
     if "Celery" in conf.get("core", "executor", fallback=""):
         try:
             celery = version("celery")
@@ -56,6 +71,17 @@ def _of_versions() -> Iterator[str]:
         else:
             if celery not in CELERY:
                 yield f"celery is {celery}, with which Airflow's provider does not work. Install `celery{CELERY}`."
+
+
+def _of_plugin() -> Iterator[str]:
+    """Airflow loads the plugin of an installed wheel by itself, and that of the plugins folder beside it."""
+    folder = Path(conf.get("core", "plugins_folder", fallback=""))
+    installed = [each.module for each in entry_points(group="airflow.plugins") if each.module == PLUGIN]
+    by_file = [file for file in sorted(folder.rglob("*.py")) if f"from {PLUGIN} import".encode() in file.read_bytes()]
+    if installed and by_file:
+        yield f"The API is mounted twice: by the installed wheel and by {by_file[0]}. Remove the file."
+    elif not installed and not by_file:
+        yield f"Airflow finds no plugin of ours, so the API is not mounted. Install the wheel, or put hybrid_erp_plugin.py into {folder}."
 
 
 def _of_airflow() -> Iterator[str]:
@@ -98,8 +124,12 @@ def _of_login(duty: str, conn_id: str, store: PostgresInstallation) -> Iterator[
 
 def _of_schema(opened: psycopg.Connection[tuple[Any, ...]]) -> Iterator[str]:
     store, newest = PostgresInstallation(opened), newest_schema()
-    if (found := store.schema()) != newest:
-        yield f"The store's schema is {found or 'missing'}, and this package needs {newest}. Run `hybrid-erp migrate`."
+    found = store.schema()
+    if found is not None and not is_known_schema(found):
+        yield f"The store's schema is {found}, and this package ({__version__}) ends at {newest}. Install the package that migrated it."
+        return
+    if found != newest:
+        yield f"The store's schema is {found or 'missing'}, and this package ({__version__}) needs {newest}. Run `hybrid-erp migrate`."
         return
     if not store.has_next_month():
         yield "The store has no partitions for next month. Let the DAG `watch` run: it makes them."

@@ -281,15 +281,10 @@ class Region:
                 told = f"live-{self.amounts}"
                 events.append(a_journal_entry(legal_entity, amount=f"{self.amounts}.00", **{"id": told, "number": told, **changes}))
         postings = [posting_of(SETTINGS.firm, event) for event in events]
-<<<<<<< HEAD
         (by or self.here).connections.intake().accept([postings], accepted_by="tests")
-        self.accepted += [posting.posting_id for posting in postings]
-=======
-        (by or self.here).connections.intake().accept(postings, accepted_by="tests")
         accepted = [posting.posting_id for posting in postings]
         self.accepted += accepted
         return accepted
->>>>>>> moves
 
     def type_in(self, erp: str, legal_entity: str, on: date = BOOKED_ON) -> bool:
         """A bookkeeper posts natively; False: he was refused to his face."""

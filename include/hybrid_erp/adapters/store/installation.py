@@ -54,6 +54,15 @@ class PostgresInstallation:
 
 def newest_schema() -> str:
     """The revision that this package's migrations lead to."""
+    return str(_migrations().get_current_head())
+
+
+def is_known_schema(revision: str) -> bool:
+    """Whether this package has the migration that leads to a revision; if not, a newer package has migrated the store."""
+    return revision in {each.revision for each in _migrations().walk_revisions()}
+
+
+def _migrations() -> ScriptDirectory:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    return str(ScriptDirectory.from_config(config).get_current_head())
+    return ScriptDirectory.from_config(config)
