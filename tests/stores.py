@@ -81,16 +81,29 @@ def believe(cluster: Cluster, database: str) -> None:
 
 
 @contextmanager
-def fresh_store(cluster: Cluster) -> Iterator[Store]:
-    """A store that holds the first ownership of every region and nothing else."""
+def fresh_database(cluster: Cluster) -> Iterator[str]:
+    """The name of a database with a store that holds the first ownership of every region and nothing else; deleted afterwards."""
     database = f"store_{next(_databases)}"
     cluster.create_database(database, template=TEMPLATE)
     believe(cluster, database)
     try:
-        with ExitStack() as stack:
-            yield Store(cluster, database, stack)
+        yield database
     finally:
         cluster.drop_database(database)
+
+
+@contextmanager
+def store_of(cluster: Cluster, database: str) -> Iterator[Store]:
+    """A store with its connections, which end with the block."""
+    with ExitStack() as stack:
+        yield Store(cluster, database, stack)
+
+
+@contextmanager
+def fresh_store(cluster: Cluster) -> Iterator[Store]:
+    """A store of its own for the length of a block."""
+    with fresh_database(cluster) as database, store_of(cluster, database) as store:
+        yield store
 
 
 @dataclass

@@ -22,14 +22,14 @@ WAY = {"posting_key", "posting", "document", "outbox", "dependency"}
 MIRROR = {"observed_company", "observed_cell", "observed_detail", "observed_slice", "observed_document", "observed_line", "observed_change"}
 RECONCILED = {
     "reconciliation",
-    *(f"reconciliation_{part}" for part in ("amount", "balance", "check", "difference", "entity", "evidence", "left_out")),
+    *(f"reconciliation_{part}" for part in ("amount", "balance", "check", "difference", "entity", "evidence", "left_out", "project")),
 }
 LOADED = {"load", "load_balance", "load_document", "load_item", "load_gap"}
 LIMITS = {"turn", "outage", "attendance"}
 BOUNDARY = {"dual_run_boundary", "dual_run_contained"}
 CAPTURED = {"native_document", "capture_cursor"}
 OWNED = {"ownership", "ownership_period", "ownership_history", "pin"}
-MOVED = {"cutover", "cutover_approval", "cutover_step", "lock_out"}
+MOVED = {"cutover", "cutover_approval", "cutover_step", "lock_out", "lock_out_history"}
 SETTLED = {"delivery", "crosswalk", "mapping_in_force"}
 TRAIL = {"audit", "audit_seal"}
 TRUSTED = {"store_trust", "store_trust_history"}

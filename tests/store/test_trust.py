@@ -26,7 +26,7 @@ from hybrid_erp.ports import KeepDraft
 from sandbox.postgres import Cluster
 from tests.builders import a_journal_entry
 from tests.fakes import FakeErp
-from tests.stores import LEGACY, SETTINGS, TEMPLATE, Store, fresh_store, running_cluster, wait_until
+from tests.stores import LEGACY, SETTINGS, TEMPLATE, Store, fresh_database, running_cluster, store_of, wait_until
 
 SAID = {"by": "petra", "reason": "restored from the backup of ten o'clock"}
 
@@ -81,23 +81,24 @@ def test_a_copy_of_a_store_claims_nothing(store_cluster: Cluster) -> None:
 
 @pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR")
 def test_a_dump_that_is_read_back_claims_nothing(store_cluster: Cluster, tmp_path: Path) -> None:
-    with fresh_store(store_cluster) as store:
-        store.accept(a_journal_entry())
-        dsn = store_cluster.dsn(store.database)
-    dump = subprocess.run([store_cluster.program("pg_dump"), "--schema=public", dsn], check=True, capture_output=True, text=True).stdout
-    with psycopg.connect(dsn, autocommit=True) as admin:
-        admin.execute("DROP SCHEMA public CASCADE")
-    (tmp_path / "dump.sql").write_text(dump)
-    subprocess.run(
-        [store_cluster.program("psql"), "-q", "-v", "ON_ERROR_STOP=1", "-f", tmp_path / "dump.sql", dsn],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    with psycopg.connect(dsn, autocommit=True) as admin:
-        admin.execute("GRANT USAGE ON SCHEMA public TO PUBLIC")
+    with fresh_database(store_cluster) as database:
+        with store_of(store_cluster, database) as store:
+            store.accept(a_journal_entry())
+        dsn = store_cluster.dsn(database)
+        dump = subprocess.run([store_cluster.program("pg_dump"), "--schema=public", dsn], check=True, capture_output=True, text=True).stdout
+        with psycopg.connect(dsn, autocommit=True) as admin:
+            admin.execute("DROP SCHEMA public CASCADE")
+        (tmp_path / "dump.sql").write_text(dump)
+        subprocess.run(
+            [store_cluster.program("psql"), "-q", "-v", "ON_ERROR_STOP=1", "-f", tmp_path / "dump.sql", dsn],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        with psycopg.connect(dsn, autocommit=True) as admin:
+            admin.execute("GRANT USAGE ON SCHEMA public TO PUBLIC")
 
-    with ExitStack() as stack, pytest.raises(StoreNotBelievedError):
-        Store(store_cluster, store.database, stack).claim()
+        with store_of(store_cluster, database) as store, pytest.raises(StoreNotBelievedError):
+            store.claim()
 
 
 @pytest.fixture
@@ -109,34 +110,33 @@ def cluster_of_its_own() -> Iterator[Cluster]:
 def test_after_a_recovery_to_a_backup_nothing_is_posted_twice_and_what_was_lost_is_asked_for(cluster_of_its_own: Cluster) -> None:
     cluster, erp = cluster_of_its_own, CarelessErp()
     before, forgotten = [a_journal_entry() for _ in range(3)], [a_journal_entry() for _ in range(2)]
-    with fresh_store(cluster) as store:
-        store.accept(*before)
-    backup = cluster.data.with_name("backup")
-    cluster.stop()
-    _copy(cluster.data, backup)
-    cluster.start()
-    with ExitStack() as stack:
-        store = Store(cluster, store.database, stack)
-        store.accept(*forgotten)
-        deliver(store, erp)
-    assert len(erp.holds()) == 5
+    with fresh_database(cluster) as database:
+        with store_of(cluster, database) as store:
+            store.accept(*before)
+        backup = cluster.data.with_name("backup")
+        cluster.stop()
+        _copy(cluster.data, backup)
+        cluster.start()
+        with store_of(cluster, database) as store:
+            store.accept(*forgotten)
+            deliver(store, erp)
+        assert len(erp.holds()) == 5
 
-    _recover(cluster, backup)
+        _recover(cluster, backup)
 
-    with ExitStack() as stack:
-        restored = Store(cluster, store.database, stack)
-        with pytest.raises(StoreNotBelievedError):
+        with store_of(cluster, database) as restored:
+            with pytest.raises(StoreNotBelievedError):
+                deliver(restored, erp)
+            (last,) = trust(restored).last_of_sources()
+            assert last.event_id == before[-1]["id"], "the source is to send again what came after this"
+            resume(restored)
             deliver(restored, erp)
-        (last,) = trust(restored).last_of_sources()
-        assert last.event_id == before[-1]["id"], "the source is to send again what came after this"
-        resume(restored)
-        deliver(restored, erp)
-        restored.accept(*forgotten, a_journal_entry())
-        deliver(restored, erp)
+            restored.accept(*forgotten, a_journal_entry())
+            deliver(restored, erp)
 
-        assert set(erp.holds().values()) == {1}
-        assert len(erp.holds()) == 6
-        assert restored.one("SELECT count(*) FROM outbox WHERE state = 'posted'") == 6
+            assert set(erp.holds().values()) == {1}
+            assert len(erp.holds()) == 6
+            assert restored.one("SELECT count(*) FROM outbox WHERE state = 'posted'") == 6
 
 
 def _recover(cluster: Cluster, backup: Path) -> None:
