@@ -75,9 +75,13 @@ class ThroughAirflow:
         return [each for each in found if each["map_index"] >= 0 and each["state"] == state and each["dag_run_id"] not in but]
 
     def runs_so_far(self, erp: str) -> frozenset[str]:
-        """The ids of an ERP's deliveries up to now."""
-        runs = self.lead.airflow("GET", f"/dags/deliver_{erp}/dagRuns?limit=1000")["dag_runs"]
-        return frozenset(run["dag_run_id"] for run in runs)
+        """The ids of an ERP's deliveries, when none is under way: the last one stays for a moment, and would take what comes next."""
+
+        def ended() -> list[str]:
+            runs = self.lead.airflow("GET", f"/dags/deliver_{erp}/dagRuns?limit=1000")["dag_runs"]
+            return [run["dag_run_id"] for run in runs] if all(run["state"] in ("success", "failed") for run in runs) else []
+
+        return frozenset(wait_for(ended, f"the runs of deliver_{erp} to end"))
 
     def of_this_run(self, instance: Instance) -> str:
         """The REST path of a task instance."""

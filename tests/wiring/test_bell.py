@@ -91,6 +91,7 @@ def test_nothing_is_rung_for_while_a_delivery_stays_that_looks_for_it(store: Sto
             assert await ring(bell, 5) == "listening"
             delivery = PostgresAttendance(store.connect("delivery"), LEGACY, Role.CONTROL, "worker")
             assert delivery.stay()
+            store.sql("UPDATE attendance SET until = until + interval '1 min'")
             store.accept(a_journal_entry("DE01"))
             notify(store)
             next_ring = asyncio.ensure_future(ring(bell, LOOK_EVERY_SECONDS))

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hybrid_erp.adapters.store.attendance import LEASE_SECONDS, PostgresAttendance
+from hybrid_erp.adapters.store.attendance import PostgresAttendance
 from hybrid_erp.flow.deliver import Progress
 from hybrid_erp.model.delivery import Role
 from hybrid_erp.model.errors import ErpUnavailableError
@@ -35,6 +35,7 @@ def survey(*, little: int = 100, stay_seconds: float = 0.0) -> list[str]:
 def another_stays(store: Store) -> PostgresAttendance:
     attendance = PostgresAttendance(store.connect("delivery"), LEGACY, Role.CONTROL, "another")
     assert attendance.stay()
+    store.sql("UPDATE attendance SET until = until + interval '1 min'")
     return attendance
 
 
@@ -156,7 +157,7 @@ def test_two_do_not_stay_at_once_and_one_that_was_killed_is_replaced(store: Stor
     assert survey(stay_seconds=15.0) == []
 
     assert time.monotonic() - began_at < 15
-    store.sql("UPDATE attendance SET until = until - make_interval(secs => %s)", LEASE_SECONDS)
+    store.sql("UPDATE attendance SET until = clock_timestamp()")
     one = PostgresAttendance(store.connect("delivery"), LEGACY, Role.CONTROL, "one")
     assert one.stay()
     assert not other.stay()

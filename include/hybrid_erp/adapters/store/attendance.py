@@ -14,7 +14,7 @@ from hybrid_erp.model.delivery import Role
 from hybrid_erp.model.limits import slots_role
 
 #: A delivery that was killed is missed for so long: then the bell rings again.
-LEASE_SECONDS: Final = 3.0
+LEASE_SECONDS: Final = 1.5
 
 STAY: LiteralString = """
     INSERT INTO attendance (erp, role, token, held_by, until)
