@@ -42,10 +42,3 @@ def site(progress: Callable[[str], None]) -> Iterator[Site]:
     """PostgreSQL, the store and both real ERPs, shared by all tests of this run."""
     with running_site(f"test-{os.getpid()}", progress, airflow=False, durable=False) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def running_airflow(progress: Callable[[str], None]) -> Iterator[Site]:
-    """A whole site with Airflow, apart from the other one; its lines to the ERPs can be disturbed."""
-    with running_site(f"test-airflow-{os.getpid()}", progress, airflow=True, faulty_lines=True, durable=False) as running:
-        yield running

@@ -28,7 +28,7 @@ SHORTEST_BUDGET = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # an Airflow that idles takes time from the tests that follow
 def running_airflow(progress: Callable[[str], None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site of its own, whose leases and budgets are short: what a killed worker held is free again within seconds."""
     config = Path(shutil.copytree(CONFIG, tmp_path_factory.mktemp("e2e") / "config"))

@@ -30,7 +30,7 @@ from tests.builders import CONFIG
 LEASE_SECONDS = 10
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def faulty_site(progress: Callable[[str], None]) -> Iterator[Site]:
     """A site of its own: its PostgreSQL is restarted, its workers are killed."""
     with running_site(f"test-faults-{os.getpid()}", progress, airflow=False, durable=False) as running:

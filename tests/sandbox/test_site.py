@@ -6,7 +6,7 @@ import json
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
@@ -17,6 +17,13 @@ from sandbox.leftovers import programs_of
 from sandbox.ports import is_open
 from sandbox.readiness import is_ready
 from sandbox.site import SITE_FILE, Site, running_site
+
+
+@pytest.fixture(scope="module")
+def running_airflow(progress: Callable[[str], None]) -> Iterator[Site]:
+    """A whole site with Airflow, apart from the other one; its lines to the ERPs can be disturbed."""
+    with running_site(f"test-airflow-{os.getpid()}", progress, airflow=True, faulty_lines=True, durable=False) as running:
+        yield running
 
 
 def test_every_company_of_the_legacy_erp_takes_connections_with_each_of_its_logins(site: Site) -> None:
