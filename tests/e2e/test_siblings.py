@@ -70,6 +70,10 @@ def test_a_company_that_asks_for_ten_minutes_gets_them_and_no_run_waits_for_it(a
     assert airflow.states(stuck) == {"waiting": 1}
     ((failures, reason),) = airflow.store(OUTAGE, (ERP, DOWN))
     assert (failures, "429" in reason) == (1, True)
-    runs = [run for run in airflow.lead.airflow("GET", RUNS)["dag_runs"] if run["dag_run_id"] not in earlier]
-    survey = next(run for run in reversed(runs) if run["state"] == "success")
-    assert "is unavailable since" in airflow.log(f"deliver_{ERP}", survey["dag_run_id"], "survey")
+
+    def ended_well() -> list[str]:
+        runs = airflow.lead.airflow("GET", RUNS)["dag_runs"]
+        return [run["dag_run_id"] for run in runs if run["dag_run_id"] not in earlier and run["state"] == "success"]
+
+    survey = wait_for(ended_well, "the run of the sibling to end")[-1]
+    assert "is unavailable since" in airflow.log(f"deliver_{ERP}", survey, "survey")

@@ -239,6 +239,23 @@ def test_a_posting_is_shown_with_its_places_and_its_receipt(client: Client, stor
     assert [(delivery["erp"], delivery["native_id"]) for delivery in shown["deliveries"]] == [(LEGACY, "77")]
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "/v1/trace/order%007",
+        "/v1/documents/journal_entry/J%001?legal_entity=DE01",
+        "/v1/documents/journal_entry/J-1?legal_entity=%00",
+        "/v1/reconciliations?region=%00",
+        "/v1/reconciliations?region=emea&region=apac",
+        "/v1/reconciliations?regoin=emea",
+    ],
+)
+def test_a_question_that_would_be_misunderstood_is_refused(client: Client, asked: str) -> None:
+    answer = client.get(asked)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
+
+
 def test_a_trace_tells_every_step_of_a_correlation_id(client: Client, store: Store) -> None:
     store.accept(a_journal_entry(correlationid="billing/order-7"))
     store.settle_posted(store.claim_one())
