@@ -36,6 +36,7 @@ only = get_parsing_context().dag_id
 for place, (name, configured) in enumerate(settings().erps.items()):
     dag_id = f"deliver_{name}"
     if only in (None, dag_id):
+        slots, lease_seconds = configured.slots_of(Role.CONTROL), configured.lease_seconds
         globals()[dag_id] = delivery_dag(
-            dag_id, name, Role.CONTROL, clock=every(10, place), lease_seconds=configured.lease_seconds, doc_md=__doc__
+            dag_id, name, Role.CONTROL, clock=every(10, place), lease_seconds=lease_seconds, slots=slots, doc_md=__doc__
         )

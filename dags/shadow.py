@@ -32,8 +32,11 @@ moving = {erp for region in settings().regions.values() if region.plan is not No
 for place, name in enumerate(sorted(moving & set(settings().erps))):
     dag_id = f"shadow_{name}"
     if only in (None, dag_id):
-        lease_seconds = settings().erps[name].lease_seconds
-        with delivery_dag(dag_id, name, Role.CANDIDATE, clock=every(2, place), lease_seconds=lease_seconds, doc_md=__doc__) as built:
+        configured = settings().erps[name]
+        slots, lease_seconds = configured.slots_of(Role.CANDIDATE), configured.lease_seconds
+        with delivery_dag(
+            dag_id, name, Role.CANDIDATE, clock=every(2, place), lease_seconds=lease_seconds, slots=slots, doc_md=__doc__
+        ) as built:
 
             @task(retries=2, retry_delay=timedelta(seconds=10), retry_policy=ErpRetryPolicy(), max_active_tis_per_dag=1)
             def capture(candidate: str) -> dict[str, int]:

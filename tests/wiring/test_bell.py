@@ -85,6 +85,23 @@ def test_its_sibling_is_rung_for_at_once(store: Store) -> None:
     asyncio.run(listen())
 
 
+def test_nothing_is_rung_for_while_every_slot_is_taken(store: Store) -> None:
+    async def listen() -> None:
+        async with aclosing(DeliveryBell(LEGACY, slots=1).run()) as bell:  # type: ignore[type-var]  # it is a generator
+            assert await ring(bell, 5) == "listening"
+            hold(store, "DE01")
+            store.accept(a_journal_entry("UK01"))
+            notify(store)
+            next_ring = asyncio.ensure_future(ring(bell, LOOK_EVERY_SECONDS))
+            await asyncio.wait([next_ring], timeout=1)
+            assert not next_ring.done()
+
+            store.sql("DELETE FROM turn")
+            assert await next_ring == "due"
+
+    asyncio.run(listen())
+
+
 def test_nothing_is_rung_for_while_a_delivery_stays_that_looks_for_it(store: Store) -> None:
     async def listen() -> None:
         async with aclosing(DeliveryBell(LEGACY).run()) as bell:  # type: ignore[type-var]  # it is a generator

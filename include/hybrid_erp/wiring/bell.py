@@ -2,8 +2,8 @@
 
 It rings once whenever it starts to listen, at once when it is notified, then at most once in two seconds; and every few seconds it asks
 the store whether anything is due, so that a lost notification and a retry that has become due are heard too. It is silent while all that
-is due is at companies that a worker delivers to at that moment, or that rest after an outage; while a delivery stays that looks for the
-next posting itself; and while the store is not believed. A bell, never a work list.
+is due is at companies that a worker delivers to at that moment, or that rest after an outage; while all slots of the ERP are taken; while a
+delivery stays that looks for the next posting itself; and while the store is not believed. A bell, never a work list.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import psycopg
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from hybrid_erp.adapters.store.attendance import STAYS
-from hybrid_erp.adapters.store.turns import ATTENDED, DUE_ELSEWHERE
+from hybrid_erp.adapters.store.turns import ATTENDED, DUE_ELSEWHERE, TAKEN
 from hybrid_erp.adapters.store.waking import channel_of
 from hybrid_erp.model.delivery import Role
 from hybrid_erp.wiring.connections import STORE, conninfo
@@ -27,6 +27,8 @@ LOOK_EVERY_SECONDS: Final = 10.0
 #: While a worker is busy or a company rests: something may have come in just as the worker ended.
 LOOK_SOON_SECONDS: Final = 2.0
 RECONNECT_SECONDS: Final = 1.0
+#: Of a bell that was hung up before it knew of slots: it rings too often and never too seldom.
+SLOTS_MAX: Final = 64
 
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
@@ -37,14 +39,15 @@ class DeliveryBell(BaseEventTrigger):
     Its arguments are kept in Airflow's database: names, nothing secret.
     """
 
-    def __init__(self, erp: str, role: str = Role.CONTROL.value, **kwargs: Any) -> None:
+    def __init__(self, erp: str, role: str = Role.CONTROL.value, slots: int = SLOTS_MAX, **kwargs: Any) -> None:
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]  # Airflow does not say
         self.erp = erp
         self.role = role
+        self.slots = slots
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """How Airflow keeps it."""
-        return f"{type(self).__module__}.{type(self).__qualname__}", {"erp": self.erp, "role": self.role}
+        return f"{type(self).__module__}.{type(self).__qualname__}", {"erp": self.erp, "role": self.role, "slots": self.slots}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Ring until told to stop; a lost connection is made anew."""
@@ -71,13 +74,18 @@ class DeliveryBell(BaseEventTrigger):
         rows = await (await connection.execute(ATTENDED, {"erp": self.erp, "role": self.role})).fetchall()
         return [row[0] for row in rows]
 
+    async def _taken(self, connection: Connection) -> int:
+        """How many slots of the ERP are taken."""
+        row = await (await connection.execute(TAKEN, {"erp": self.erp, "role": self.role})).fetchone()
+        return int(row[0]) if row else 0
+
     async def _stays(self, connection: Connection) -> bool:
         """Whether a delivery looks for the next posting at any company."""
         return await (await connection.execute(STAYS, {"erp": self.erp, "role": self.role})).fetchone() is not None
 
     async def _due(self, connection: Connection) -> bool:
-        """Whether anything is due at another company, and nobody looks for it."""
-        if await self._stays(connection):
+        """Whether anything is due at another company, there is a slot for it, and nobody looks for it."""
+        if await self._stays(connection) or await self._taken(connection) >= self.slots:
             return False
         terms = {"erp": self.erp, "role": self.role, "attended": await self._attended(connection)}
         return await (await connection.execute(DUE_ELSEWHERE, terms)).fetchone() is not None

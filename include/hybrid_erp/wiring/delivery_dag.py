@@ -26,10 +26,13 @@ def every(minutes: int, place: int) -> CronTriggerTimetable:
     return CronTriggerTimetable(f"{place % minutes}-59/{minutes} * * * *", timezone="UTC")
 
 
-def delivery_dag(dag_id: str, erp: str, role: Role, *, clock: CronTriggerTimetable, lease_seconds: int, doc_md: str | None) -> DAG:
+def delivery_dag(
+    dag_id: str, erp: str, role: Role, *, clock: CronTriggerTimetable, lease_seconds: int, slots: int, doc_md: str | None
+) -> DAG:
     """`survey`, and a `deliver` for each company with much work; woken by a bell, and by the clock as a safety net."""
     verb, _, _ = dag_id.partition("_")
-    bell = Asset(f"hybrid-erp://{verb}/{erp}", watchers=[AssetWatcher(name=f"bell_{dag_id}", trigger=DeliveryBell(erp, role.value))])
+    trigger = DeliveryBell(erp, role.value, slots)
+    bell = Asset(f"hybrid-erp://{verb}/{erp}", watchers=[AssetWatcher(name=f"bell_{dag_id}", trigger=trigger)])
     with DAG(
         dag_id=dag_id,
         schedule=AssetOrTimeSchedule(timetable=clock, assets=[bell]),

@@ -44,6 +44,8 @@ ATTENDED: LiteralString = """
     SELECT legal_entity FROM turn WHERE erp = %(erp)s AND role = %(role)s AND lease_until > clock_timestamp()
     UNION SELECT legal_entity FROM outage WHERE erp = %(erp)s AND role = %(role)s AND closed_until + interval '10 s' > clock_timestamp()
 """
+# How many companies of the ERP are being delivered to: with all slots taken, a run could do nothing for another one.
+TAKEN: LiteralString = "SELECT count(*) FROM turn WHERE erp = %(erp)s AND role = %(role)s AND lease_until > clock_timestamp()"
 # A store that is not believed claims nothing: the clock's runs say so, and a bell would only add to them.
 DUE_ELSEWHERE: LiteralString = f"""
     SELECT FROM ({DUE}) AS due, store_trust WHERE legal_entity <> ALL(%(attended)s) AND identity = store_identity() LIMIT 1

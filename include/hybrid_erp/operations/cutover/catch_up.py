@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from hybrid_erp.model.delivery import Role
 from hybrid_erp.operations.cutover.move import LOOK_SECONDS, Move
+
+#: For each company in its turn: one with steady traffic is never done, and would keep the others waiting.
+TURN_SECONDS: Final = 5.0
 
 
 def catch_up(move: Move) -> int:
@@ -20,5 +25,5 @@ def catch_up(move: Move) -> int:
             return copies
         move.report(f"{copies} copies wait for {now.new_owner}; the freeze begins when {move.plan.copies_at_freeze_max} or fewer do")
         for legal_entity in sorted({each.legal_entity for each in waiting}):
-            move.work.deliver(now.new_owner, legal_entity, Role.CANDIDATE, seconds=max(1.0, ends - move.clock()))
+            move.work.deliver(now.new_owner, legal_entity, Role.CANDIDATE, seconds=min(TURN_SECONDS, max(1.0, ends - move.clock())))
         move.wait(LOOK_SECONDS)
