@@ -15,12 +15,13 @@ from sandbox.demo.facade import FacadeClient
 from sandbox.site import Site
 from sandbox.store_setup import DATABASE
 from tests.builders import a_journal_entry
+from tests.e2e.through_airflow import wait_for
 
 EVENTS = 40
 STATE = "SELECT state FROM outbox WHERE posting_id = %s"
 
 # When Airflow begins, every schedule and every bell begins a run at once: the quiet time comes after them.
-RUNS = "SELECT count(*), count(*) FILTER (WHERE state IN ('queued', 'running')) FROM dag_run"
+QUIET = "SELECT coalesce(bool_and(coalesce(end_date < clock_timestamp() - make_interval(secs => %s), false)), false) FROM dag_run"
 
 
 def run(site: Site, report: Report) -> None:
@@ -37,14 +38,9 @@ def run(site: Site, report: Report) -> None:
 
 
 def _wait_until_quiet(site: Site, seconds: float) -> None:
-    """Until no run has been under way for so long."""
-    gives_up_at, quiet_since = time.monotonic() + 180, 0.0
+    """Until runs have ended, and the last one so long ago."""
     with psycopg.connect(site.cluster.dsn(airflow_parts.DATABASE), autocommit=True) as connection:
-        while not quiet_since or time.monotonic() < quiet_since + seconds:
-            assert time.monotonic() < gives_up_at, "Airflow's first runs have not ended after three minutes"
-            begun, under_way = connection.execute(RUNS).fetchone() or (0, 0)
-            quiet_since = (quiet_since or time.monotonic()) if begun and not under_way else 0.0
-            time.sleep(0.2)
+        wait_for(lambda: connection.execute(QUIET, (seconds,)).fetchone() == (True,), "Airflow's runs to end", timeout=180)
 
 
 def _one(site: Site, client: FacadeClient, connection: psycopg.Connection[tuple[Any, ...]], number: int) -> float:

@@ -1,6 +1,6 @@
-"""What every test can ask for: a running site, with or without Airflow. Both start when the first test wants them.
+"""What every test can ask for: a store of its own on a real PostgreSQL, or a running site. Each starts when the first test wants it.
 
-A test that asks for one is marked `site` by that alone; `make check` runs all others.
+A test that asks for one is marked by that alone, and `make check` leaves it to `make test`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import settings
 
+from sandbox.postgres import Cluster
 from sandbox.site import Site, running_site
+from tests.stores import Store, fresh_store, running_cluster
 
 # A machine that is busy makes an example slow, and no promise false.
 settings.register_profile("patient", deadline=None)
@@ -19,10 +21,13 @@ settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a site: by the fixtures that it asks for, also through others."""
+    """Mark what needs a site or a server: by the fixtures that it asks for, also through others."""
     for item in items:
-        if any(name.endswith("site") or name == "running_airflow" for name in getattr(item, "fixturenames", ())):
+        asked = set(getattr(item, "fixturenames", ()))
+        if any(name.endswith("site") or name == "running_airflow" for name in asked):
             item.add_marker(pytest.mark.site)
+        if {"store_cluster", "cluster_of_its_own"} & asked:
+            item.add_marker(pytest.mark.processes)
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +40,20 @@ def progress(request: pytest.FixtureRequest) -> Callable[[str], None]:
             print(f"  {line}", flush=True)
 
     return tell
+
+
+@pytest.fixture(scope="session")
+def store_cluster() -> Iterator[Cluster]:
+    """A PostgreSQL with a migrated store to copy, shared by all tests of this run."""
+    with running_cluster("stores") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def store(store_cluster: Cluster) -> Iterator[Store]:
+    """A store of its own for each test."""
+    with fresh_store(store_cluster) as fresh:
+        yield fresh
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,19 @@ PAGE: Final = (CHECKOUT / "docs/deploy.md").read_text()
 OURS: Final = sorted(name for name, service in SERVICES.items() if service["image"].startswith("hybrid-erp"))
 #: The words of the Compose specification that these files need. A misspelt one would be ignored, or stop nothing but the start.
 KNOWN: Final = frozenset(
-    "image restart command environment env_file volumes ports configs depends_on healthcheck stop_grace_period".split()  # noqa: SIM905
+    {
+        "image",
+        "restart",
+        "command",
+        "environment",
+        "env_file",
+        "volumes",
+        "ports",
+        "configs",
+        "depends_on",
+        "healthcheck",
+        "stop_grace_period",
+    }
 )
 SECRET: Final = re.compile(r"PASSWORD|SECRET|KEY|CONN|DSN|BROKER|RESULT_BACKEND")
 VARIABLE: Final = re.compile(r"(?<!\$)\$\{([A-Z_]+)(:\?)?\}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow.dag_processing.dagbag import BundleDagBag
+from airflow.sdk import DAG, Asset
 
 
 def parsed(folder: Path) -> dict[str, Any]:
@@ -27,6 +28,7 @@ def parsed(folder: Path) -> dict[str, Any]:
                 "max_active_runs": dag.max_active_runs,
                 "clock": getattr(getattr(dag.timetable, "timetable", dag.timetable), "expression", None),
                 "params": sorted(dag.params),
+                "bells": [watcher.trigger.serialize()[1] for asset in assets_of(dag) for watcher in asset.watchers],
                 "tasks": {
                     task.task_id: {
                         "doc_md": task.doc_md,
@@ -43,6 +45,12 @@ def parsed(folder: Path) -> dict[str, Any]:
             for name, dag in bag.dags.items()
         },
     }
+
+
+def assets_of(dag: DAG) -> list[Asset]:
+    """What begins a run of a DAG besides the clock."""
+    condition = getattr(dag.timetable, "asset_condition", None)
+    return [each for each in getattr(condition, "objects", ()) if isinstance(each, Asset)]
 
 
 if __name__ == "__main__":

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
+from hybrid_erp.model.delivery import Role
 from hybrid_erp.settings import load_settings
 from hybrid_erp.wiring.pools import pools
-from tests.builders import CONFIG
+from tests.builders import CONFIG, the_settings
 
 CHECKOUT = CONFIG.parent
 REGIONS = 200
@@ -69,6 +70,14 @@ def test_the_erps_of_a_region_that_moves_have_a_shadow_each_in_a_pool_of_its_own
     assert set(shadows) == {"shadow_ledgersmb-emea", "shadow_tryton-emea"}
     for name, dag in shadows.items():
         assert dag["tasks"]["deliver"]["pool"] == f"erp_{name.removeprefix('shadow_')}_candidate"
+
+
+def test_each_delivery_has_a_bell_that_knows_how_many_slots_its_erp_has(shipped: dict[str, Any]) -> None:
+    for name, dag in shipped["dags"].items():
+        verb, _, erp = name.partition("_")
+        if role := {"deliver": Role.CONTROL, "shadow": Role.CANDIDATE}.get(verb):
+            slots = the_settings().erps[erp].slots_of(role)
+            assert dag["bells"] == [{"erp": erp, "role": role.value, "slots": slots}], name
 
 
 def test_every_dag_is_its_own_runbook(shipped: dict[str, Any]) -> None:

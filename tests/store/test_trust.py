@@ -7,7 +7,6 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,8 +67,7 @@ def resume(store: Store) -> int:
 def test_a_copy_of_a_store_claims_nothing(store_cluster: Cluster) -> None:
     """A copy for tests must not post what production posts."""
     store_cluster.create_database("copied", template=TEMPLATE)
-    with ExitStack() as stack:
-        copied = Store(store_cluster, "copied", stack)
+    with store_of(store_cluster, "copied") as copied:
         (posting_id,) = copied.accept(a_journal_entry())
 
         with pytest.raises(StoreNotBelievedError, match=r"Nothing was claimed: this store is .*last believed"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from fastapi import FastAPI
 
@@ -16,29 +14,9 @@ from hybrid_erp.adapters.store.reconciliations_reading import PostgresReconcilia
 from hybrid_erp.adapters.store.waking import Waker
 from hybrid_erp.operations.read_through import ReadThrough
 from hybrid_erp.web.api import Facade, build_api
-from sandbox.postgres import Cluster
 from tests.fakes import FakeErp, FakeLogin
-from tests.stores import CLOUD, LEGACY, SETTINGS, Store, fresh_store, running_cluster
+from tests.stores import CLOUD, LEGACY, SETTINGS, Store
 from tests.web.client import Client
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Some start a server, so `make check` leaves them to `make test`."""
-    for item in items:
-        if "store" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.processes)
-
-
-@pytest.fixture(scope="session")
-def store_cluster() -> Iterator[Cluster]:
-    with running_cluster("web") as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def store(store_cluster: Cluster) -> Iterator[Store]:
-    with fresh_store(store_cluster) as fresh:
-        yield fresh
 
 
 @pytest.fixture

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sandbox.postgres import Cluster
-from tests.stores import Store, fresh_store, running_cluster
 from tests.wheel.installed import HERE, Installed, build_wheel
 
 
@@ -17,18 +14,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(str(item.fspath)).parent == HERE:
             item.add_marker(pytest.mark.processes)
-
-
-@pytest.fixture(scope="session")
-def store_cluster() -> Iterator[Cluster]:
-    with running_cluster("wheel") as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def store(store_cluster: Cluster) -> Iterator[Store]:
-    with fresh_store(store_cluster) as fresh:
-        yield fresh
 
 
 @pytest.fixture(scope="session")

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 import tomllib
 import zipfile
 from pathlib import Path
 
 import httpx
-import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from hybrid_erp.wiring.installation import SUPPORTED
 from sandbox.places import CHECKOUT
+from sandbox.plan import Ready
 from sandbox.postgres import free_port
-from tests.stores import Store
+from sandbox.readiness import is_ready
+from tests.stores import Store, wait_until
 from tests.wheel.installed import HERE, Installed, connections
 
 SHIPPED = sorted(file.name for file in (CHECKOUT / "dags").glob("*.py"))
@@ -141,19 +141,9 @@ def test_the_api_is_a_process_of_its_own_from_the_wheel(installed: Installed, st
         env=installed.variables() | connections(store),
     )
     try:
-        assert answer_of(f"http://127.0.0.1:{port}/live", process).status_code == 204
+        wait_until(lambda: is_ready(Ready(f"http://127.0.0.1:{port}/live", status=204)) or process.poll() is not None, seconds=60)
+        assert process.poll() is None
         assert httpx.get(f"http://127.0.0.1:{port}/v1/schemas").status_code == 401
     finally:
         process.terminate()
         process.wait(30)
-
-
-def answer_of(url: str, process: subprocess.Popen[bytes]) -> httpx.Response:
-    ends = time.monotonic() + 60
-    while time.monotonic() < ends:
-        assert process.poll() is None
-        try:
-            return httpx.get(url)
-        except httpx.TransportError:
-            time.sleep(0.1)
-    pytest.fail(f"{url} did not answer")

@@ -41,7 +41,7 @@ def hold(store: Store, legal_entity: str) -> None:
 
 def test_it_rings_when_it_begins_to_listen_and_at_once_when_something_is_due(store: Store) -> None:
     async def listen() -> None:
-        async with aclosing(DeliveryBell(LEGACY).run()) as bell:  # type: ignore[type-var]  # it is a generator
+        async with aclosing(DeliveryBell(LEGACY).run()) as bell:
             assert await ring(bell, 5) == "listening"
             next_ring = asyncio.ensure_future(ring(bell, LOOK_EVERY_SECONDS))
             await asyncio.sleep(0.2)
@@ -56,7 +56,7 @@ def test_it_rings_when_it_begins_to_listen_and_at_once_when_something_is_due(sto
 
 def test_a_company_that_a_worker_delivers_to_is_not_rung_for_until_the_worker_leaves_something(store: Store) -> None:
     async def listen() -> None:
-        async with aclosing(DeliveryBell(LEGACY).run()) as bell:  # type: ignore[type-var]  # it is a generator
+        async with aclosing(DeliveryBell(LEGACY).run()) as bell:
             assert await ring(bell, 5) == "listening"
             hold(store, "DE01")
             store.accept(a_journal_entry("DE01"))
@@ -75,7 +75,7 @@ def test_a_company_that_a_worker_delivers_to_is_not_rung_for_until_the_worker_le
 
 def test_its_sibling_is_rung_for_at_once(store: Store) -> None:
     async def listen() -> None:
-        async with aclosing(DeliveryBell(LEGACY).run()) as bell:  # type: ignore[type-var]  # it is a generator
+        async with aclosing(DeliveryBell(LEGACY).run()) as bell:
             assert await ring(bell, 5) == "listening"
             hold(store, "DE01")
             store.accept(a_journal_entry("DE01"), a_journal_entry("UK01"))
@@ -87,7 +87,7 @@ def test_its_sibling_is_rung_for_at_once(store: Store) -> None:
 
 def test_nothing_is_rung_for_while_every_slot_is_taken(store: Store) -> None:
     async def listen() -> None:
-        async with aclosing(DeliveryBell(LEGACY, slots=1).run()) as bell:  # type: ignore[type-var]  # it is a generator
+        async with aclosing(DeliveryBell(LEGACY, slots=1).run()) as bell:
             assert await ring(bell, 5) == "listening"
             hold(store, "DE01")
             store.accept(a_journal_entry("UK01"))
@@ -104,7 +104,7 @@ def test_nothing_is_rung_for_while_every_slot_is_taken(store: Store) -> None:
 
 def test_nothing_is_rung_for_while_a_delivery_stays_that_looks_for_it(store: Store) -> None:
     async def listen() -> None:
-        async with aclosing(DeliveryBell(LEGACY).run()) as bell:  # type: ignore[type-var]  # it is a generator
+        async with aclosing(DeliveryBell(LEGACY).run()) as bell:
             assert await ring(bell, 5) == "listening"
             delivery = PostgresAttendance(store.connect("delivery"), LEGACY, Role.CONTROL, "worker")
             assert delivery.stay()
@@ -125,7 +125,7 @@ def test_nothing_is_rung_for_while_a_delivery_stays_that_looks_for_it(store: Sto
 
 def test_it_is_silent_while_the_store_is_not_believed(store: Store) -> None:
     async def listen() -> None:
-        async with aclosing(DeliveryBell(LEGACY).run()) as bell:  # type: ignore[type-var]  # it is a generator
+        async with aclosing(DeliveryBell(LEGACY).run()) as bell:
             assert await ring(bell, 5) == "listening"
             acts = PostgresTrust(store.connect("cutover"))
             acts.suspend(by="petra", reason="restored")
@@ -142,7 +142,7 @@ def test_it_is_silent_while_the_store_is_not_believed(store: Store) -> None:
 
 def test_many_notifications_are_one_ring(store: Store) -> None:
     async def listen() -> None:
-        async with aclosing(DeliveryBell(LEGACY).run()) as bell:  # type: ignore[type-var]  # it is a generator
+        async with aclosing(DeliveryBell(LEGACY).run()) as bell:
             assert await ring(bell, 5) == "listening"
             store.accept(a_journal_entry("DE01"))
             for _ in range(50):

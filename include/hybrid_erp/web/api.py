@@ -238,9 +238,9 @@ async def _asked_clearly(request: Request) -> None:
 
     Of `?source=a&source=b` the framework would take the last, and leave a misspelt restriction out. A text with NUL is stored nowhere.
     """
-    known = {each.alias for each in get_flat_dependant(request.scope["route"].dependant).query_params}
     asked = request.query_params.multi_items()
     names = [name for name, _ in asked]
+    known = {each.alias for each in get_flat_dependant(request.scope["route"].dependant).query_params} if asked else set()
     for name in names:
         if name not in known or names.count(name) > 1:
             wrong = "there is no such parameter" if name not in known else "it is there twice"

@@ -9,7 +9,7 @@ delivery stays that looks for the next posting itself; and while the store is no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 import psycopg
@@ -49,7 +49,7 @@ class DeliveryBell(BaseEventTrigger):
         """How Airflow keeps it."""
         return f"{type(self).__module__}.{type(self).__qualname__}", {"erp": self.erp, "role": self.role, "slots": self.slots}
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
+    async def run(self) -> AsyncGenerator[TriggerEvent, None]:
         """Ring until told to stop; a lost connection is made anew."""
         terms = await asyncio.to_thread(conninfo, STORE["delivery"])
         while True:

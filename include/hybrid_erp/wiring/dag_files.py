@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hybrid_erp import __version__
@@ -43,11 +44,11 @@ def problems_of_dags(bundles: Mapping[str, Path | Exception]) -> Iterator[str]:
         if isinstance(place, Exception):
             told = (str(place).splitlines() or ["no reason given"])[0]
             yield f"The DAG bundle {name} cannot be read: {type(place).__name__}: {told} Correct its settings or its Connection."
+    there = _ours(folders)
     for file in _shipped():
-        there = list(_of_the_name(file.name, folders))
-        if not there:
+        if file.name not in there:
             yield f"No DAG bundle has {file.name}: what it does is not done. Run `hybrid-erp dags <folder of the bundle>`."
-        for name, content in there:
+        for name, content in there.get(file.name, ()):
             if content != file.read_bytes():
                 yield (
                     f"{file.name} in the DAG bundle {name} is not that of this package ({__version__}): it is older, newer or edited. "
@@ -55,12 +56,14 @@ def problems_of_dags(bundles: Mapping[str, Path | Exception]) -> Iterator[str]:
                 )
 
 
-def _of_the_name(file_name: str, folders: Mapping[str, Path]) -> Iterator[tuple[str, bytes]]:
-    """A firm may keep our files anywhere in a bundle, and files of its own under the same names."""
-    for name, folder in folders.items():
-        for file in sorted(folder.rglob(file_name)):
-            if OURS in (content := file.read_bytes()):
-                yield name, content
+def _ours(folders: Mapping[str, Path]) -> Mapping[str, Sequence[tuple[str, bytes]]]:
+    """By file name: each bundle that has it, and the content. A firm may keep our files anywhere in a bundle, beside files of its own."""
+    names, found = {file.name for file in _shipped()}, defaultdict[str, list[tuple[str, bytes]]](list)
+    for bundle, folder in folders.items():
+        for file in sorted(folder.rglob("*.py")):
+            if file.name in names and OURS in (content := file.read_bytes()):
+                found[file.name].append((bundle, content))
+    return found
 
 
 def _shipped() -> Iterable[Path]:

@@ -36,14 +36,14 @@ FORGOTTEN_AFTER: Final = timedelta(hours=1)
 
 
 def watch_moves() -> dict[str, int]:
-    """End what a dead run has left frozen or half released, tell which move is late, and read back every lock-out that should stand.
+    """End what a dead run has left frozen or half released, read back every lock-out that should stand, and tell which move is late.
 
     Raises:
         LockOutUndoneError: Somebody may post where nobody should.
     """
     ended = sum(_ended(each) for each in cutovers_under_way())
-    late = sum(tell_late_step(each) for each in cutovers_under_way())
     undone = list(filter(None, map(_undone, _lock_outs())))
+    late = sum(tell_late_step(each) for each in cutovers_under_way())
     if undone:
         raise LockOutUndoneError("; ".join(undone) + ".")
     return {"released": ended, "late": late}

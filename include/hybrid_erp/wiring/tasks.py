@@ -32,7 +32,7 @@ from hybrid_erp.wiring.limits import CompanyTurn, in_turn
 
 log: Final = logging.getLogger(__name__)
 
-#: How often a delivery that stays looks for the next posting.
+#: How often a delivery that stays looks for the next posting. It does not LISTEN: its connection may go through a transaction pooler.
 LOOK_SECONDS: Final = 0.25
 
 

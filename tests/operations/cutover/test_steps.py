@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 
 from hybrid_erp.model.booking import Booking
 from hybrid_erp.model.cutover import Direction, Mode, Step
-from hybrid_erp.model.delivery import InDoubt, Role
+from hybrid_erp.model.delivery import InDoubt, Outcome, Role
 from hybrid_erp.model.errors import (
     CutoverGivenUpError,
     ErpUnavailableError,
@@ -19,6 +22,7 @@ from hybrid_erp.model.errors import (
 )
 from hybrid_erp.model.lock_out import PostingRight
 from hybrid_erp.model.ownership import PostingKind
+from hybrid_erp.operations.cutover import catch_up
 from hybrid_erp.operations.cutover.release import release
 from tests.fake_lock_out import BOOKKEEPER
 from tests.operations.cutover.region import STEPS, Region, Run
@@ -117,6 +121,30 @@ def test_the_freeze_waits_for_the_copies_and_begins_without_them_when_its_time_f
     assert found["copies that waited"] == left
     held = region.company(CLOUD, "DE01").holds()
     assert sum(held.values()) == 5 - left, "what waited was not delivered before the freeze"
+
+
+def test_a_company_with_steady_traffic_keeps_no_sibling_waiting_for_the_freeze(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catch_up, "TURN_SECONDS", 0.2)
+    run, served, traffic_max = Run(), list[str](), 150
+    region.here.plan = region.here.plan.model_copy(update={"copies_at_freeze_max": 0, "catch_up_seconds_max": 60})
+    region.here.take(run, Step.APPROVAL)
+    region.accept("DE01", "UK01")
+    for legal_entity in ENTITIES:
+        region.here.work.deliver(LEGACY, legal_entity, Role.CONTROL, seconds=30)
+
+    def serve(legal_entity: str, submit: Callable[..., Outcome], *terms: Any) -> Outcome:
+        served.append(legal_entity)
+        if "UK01" not in served and len(served) < traffic_max:  # while one copy is sent, the next one comes in
+            region.accept("DE01")
+            region.here.work.deliver(LEGACY, "DE01", Role.CONTROL, seconds=30)
+        return submit(*terms)
+
+    for legal_entity in ENTITIES:
+        books = region.company(CLOUD, legal_entity).books
+        monkeypatch.setattr(books, "submit", partial(serve, legal_entity, books.submit))
+
+    assert region.here.take(run, Step.FREEZE)["copies that waited"] == 0
+    assert len(served) < traffic_max, "the sibling was served when the traffic had ended"
 
 
 def test_the_freeze_tells_what_the_new_owner_itself_says_of_its_lock_out(region: Region) -> None:

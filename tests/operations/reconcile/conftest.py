@@ -6,30 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sandbox.postgres import Cluster
 from sandbox.site import Site
 from tests.operations.reconcile.firm import Firm, a_firm
 from tests.operations.reconcile.region import region_in_dual_run
-from tests.stores import Store, fresh_store, running_cluster
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """They start a server, so `make check` leaves them to `make test`."""
-    for item in items:
-        if "store" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.processes)
-
-
-@pytest.fixture(scope="session")
-def store_cluster() -> Iterator[Cluster]:
-    with running_cluster("reconcile") as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def store(store_cluster: Cluster) -> Iterator[Store]:
-    with fresh_store(store_cluster) as fresh:
-        yield fresh
+from tests.stores import Store
 
 
 @pytest.fixture

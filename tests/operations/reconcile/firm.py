@@ -73,13 +73,11 @@ class Firm:
         connection = self.store.connect("delivery")
         observations, comparison = PostgresObservations(connection), PostgresComparison(connection)
         facts = PostgresReconciliationFacts(connection)
-        followers = [
-            Follower(erp, side, "DE01", ledger, observations, comparison, facts)  # type: ignore[arg-type]
-            for erp, side, ledger in ((LEGACY, "legacy", self.legacy), (CLOUD, "cloud", self.cloud))
-        ]
+        legacy = Follower(LEGACY, "legacy", "DE01", self.legacy, observations, comparison, facts)
+        cloud = Follower(CLOUD, "cloud", "DE01", self.cloud, observations, comparison, facts)
         charts = prepared(plan, "DE01", (LEGACY, self.legacy), (CLOUD, self.cloud), TODAY)
         terms = EntityTerms("DE01", "EUR", plan, ("1100",), frozenset({"4000", "5200", "6200"}), frozenset({"5200", "6200"}))
-        return EntityReconciliation(Looker(terms, charts, followers[0], followers[1], facts), TODAY).run(**changes)
+        return EntityReconciliation(Looker(terms, charts, legacy, cloud, facts), TODAY).run(**changes)
 
 
 def posted_entry(native_id: str, claim: Claim, amount: str, day: str) -> Entry:

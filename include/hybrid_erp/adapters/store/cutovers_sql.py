@@ -19,14 +19,14 @@ APPROVALS: Final = """
     WHERE a.cutover_id = %(cutover_id)s AND a.evidence_hash = c.evidence_hash ORDER BY a.recorded_at
 """
 LOCK_OUTS: Final = """
-    SELECT erp, legal_entity, generation, desired, array_agg(kind ORDER BY kind) AS kinds, min(from_period) AS from_period,
-           bool_and(read_back_at IS NOT NULL) AS confirmed,
-           coalesce((array_agg(read_back))[1], '{}') AS read_back,
+    SELECT l.erp, l.legal_entity, l.generation, l.desired, array_agg(l.kind ORDER BY l.kind) AS kinds, min(c.from_period) AS from_period,
+           bool_and(l.read_back_at IS NOT NULL) AS confirmed,
+           coalesce((array_agg(l.read_back))[1], '{}') AS read_back,
            coalesce((SELECT jsonb_agg(DISTINCT each) FROM lock_out x, jsonb_array_elements(x.taken) AS each
                      WHERE x.erp = l.erp AND x.legal_entity = l.legal_entity AND x.generation = l.generation), '[]') AS taken
-    FROM lock_out l JOIN (SELECT cutover_id AS of, from_period FROM cutover) c ON c.of = l.cutover_id
-    WHERE (%(cutover_id)s::uuid IS NULL OR cutover_id = %(cutover_id)s) AND (%(erp)s::text IS NULL OR erp = %(erp)s)
-    GROUP BY erp, legal_entity, generation, desired ORDER BY erp, legal_entity, generation
+    FROM lock_out l JOIN cutover c USING (cutover_id)
+    WHERE (%(cutover_id)s::uuid IS NULL OR cutover_id = %(cutover_id)s) AND (%(erp)s::text IS NULL OR l.erp = %(erp)s)
+    GROUP BY l.erp, l.legal_entity, l.generation, l.desired ORDER BY l.erp, l.legal_entity, l.generation
 """
 BEGIN_STEP: Final = "INSERT INTO cutover_step (cutover_id, step) VALUES (%(cutover_id)s, %(step)s) RETURNING step_id"
 END_STEP: Final = """

@@ -62,9 +62,8 @@ class PostgresIntake:
         try:
             return self._as_they_come(incoming, taken, accepted_by)
         except (errors.UniqueViolation, errors.LockNotAvailable):
-            taken += chain.from_iterable(
-                incoming
-            )  # another batch has one of these keys or documents: wait for it, in the one order, and look again
+            # Another batch has one of these keys or documents: wait for it, in the one order, and look again.
+            taken += chain.from_iterable(incoming)
         for _ in range(MAX_ROUNDS):
             try:
                 with self.pool.connection() as connection, connection.pipeline():
