@@ -246,6 +246,8 @@ def test_a_posting_is_shown_with_its_places_and_its_receipt(client: Client, stor
         "/v1/documents/journal_entry/J%001?legal_entity=DE01",
         "/v1/documents/journal_entry/J-1?legal_entity=%00",
         "/v1/reconciliations?region=%00",
+        "/v1/cutovers/%00",
+        "/cutovers/%00",
         "/v1/reconciliations?region=emea&region=apac",
         "/v1/reconciliations?regoin=emea",
     ],

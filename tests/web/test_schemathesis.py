@@ -44,7 +44,7 @@ CHECKED = [
 ]
 #: What no description says: which accounts, periods and legal entities there are, and that a person has to name a source.
 SAID_NOWHERE = {"POST /v1/events", "GET /v1/outcomes"}
-#: Any text is a name there, and an unknown one is 404: nothing can be sent that does not fit.
+#: Any text is a name there, and an unknown one is 404: next to nothing can be sent that does not fit.
 ANYTHING_FITS = {"GET /v1/cutovers/{region}", "GET /cutovers/{region}", "GET /v1/schemas/{event_type}"}
 PERSON = "a-person"
 #: What does not fit is refused; a batch that is too large with 413, which the check does not know by itself.

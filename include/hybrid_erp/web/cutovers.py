@@ -10,6 +10,7 @@ from fastapi import FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, Response
 
 from hybrid_erp.operations.cutover.forecast import Forecast, forecast, plan_of
+from hybrid_erp.web.description import Name
 from hybrid_erp.web.evidence import OUTCOMES
 from hybrid_erp.web.reconciliations import CLOSED
 from hybrid_erp.web.report import as_json, template
@@ -35,12 +36,12 @@ def add_cutovers(api: FastAPI, run: Any) -> None:
         return {**found, "cutovers": [_move(each, found["at"]) for each in found["cutovers"]]}
 
     @api.get("/v1/cutovers/{region}")
-    async def cutovers(region: str) -> Response:
+    async def cutovers(region: Name) -> Response:
         """A region's moves, what stands in the way, and each move's plan against what was."""
         return Response(as_json(_without_forecasts(await board(region))), media_type="application/json")
 
     @api.get("/cutovers/{region}", response_class=HTMLResponse)
-    async def page(region: str) -> Response:
+    async def page(region: Name) -> Response:
         """The board of a region's move, as a page."""
         found = await board(region)
         words = {outcome: word for outcome, (word, _, _) in OUTCOMES.items()}

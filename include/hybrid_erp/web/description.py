@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from fastapi import FastAPI
+from pydantic import StringConstraints
 
 from hybrid_erp.model.events import EXTENSION_NAME, CloudEvent
 from hybrid_erp.web.problems import MEDIA_TYPE
+
+#: A text that is looked up as it is. No database holds NUL, so nothing can be named with it.
+Name = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=200)]
 
 _FIELDS: Final = {
     "type": "A URN of the code.",

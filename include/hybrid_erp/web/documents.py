@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from typing import Annotated, Any, Final, Protocol
 
 import anyio
-from fastapi import Depends, FastAPI, HTTPException, Path, Query
+from fastapi import Depends, FastAPI, HTTPException, Path
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse, Response
 
@@ -20,6 +20,7 @@ from hybrid_erp.model.errors import (
 )
 from hybrid_erp.model.read_through import DocumentPlace, ReadDocument
 from hybrid_erp.web.callers import Caller
+from hybrid_erp.web.description import Name
 from hybrid_erp.web.problems import MEDIA_TYPE, problem_content, problem_response
 
 #: Threads for asking ERPs, apart from those that take events: an ERP that is slow holds up nobody else.
@@ -46,7 +47,7 @@ def add_documents(api: FastAPI, open_facade: Callable[[], Any], reader: Callable
         caller: Annotated[Caller, Depends(reader)],
         document_type: DocumentType,
         number: Annotated[str, Path(pattern=NUMBER, max_length=200)],
-        legal_entity: Annotated[str | None, Query(max_length=20)] = None,
+        legal_entity: Name | None = None,
     ) -> Any:
         """A document as the ERP in which it lives shows it now: which ERP, under which ids, and what it has booked."""
 

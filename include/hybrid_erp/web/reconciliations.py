@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import FastAPI, HTTPException, Path, Query
 from fastapi.responses import HTMLResponse, Response
 
+from hybrid_erp.web.description import Name
 from hybrid_erp.web.report import TABLES, as_csv, as_html, as_json
 
 #: The page has no script, no picture and nothing from elsewhere.
@@ -37,7 +38,7 @@ def add_reconciliations(api: FastAPI, run: Any) -> None:
         return found
 
     @api.get("/v1/reconciliations")
-    async def reconciliations(region: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Response:
+    async def reconciliations(region: Name | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Response:
         """The latest reconciliations, newest first, with their verdicts."""
         rows = await run(lambda facade: facade.reconciliations.latest(region, limit))
         return Response(as_json({"reconciliations": rows}), media_type="application/json")
