@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from sandbox.golden import golden_cluster
@@ -35,8 +36,20 @@ CHECKS: dict[str, tuple[str, ...]] = {
 AT_ONCE = 2
 NO_TESTS_CHOSEN = 5  # pytest's exit code
 
-# Two halves that take about as long, each with a site of its own; on two cores, both at once take little longer than one.
-HALF = ("tests/operations", "tests/contracts", "tests/protocol_model")
+# What is tested at the same time, the longest first; tests that share a site are in one part. What is named in none of them comes last.
+PARTS: tuple[tuple[str, ...], ...] = (
+    ("tests/e2e",),
+    ("tests/operations/cutover",),
+    ("tests/contracts",),
+    ("tests/operations/reconcile",),
+    ("tests/sandbox",),
+    ("tests/faults",),
+    ("tests/wheel",),
+    ("tests/store", "tests/wiring"),
+    ("tests/protocol_model",),
+)
+# A part waits for servers and conditions half of its time: more parts than cores, or the cores would wait too.
+PARTS_AT_ONCE = 3
 
 LOCKED = (".", "sandbox", "sandbox/tryton")
 # The wheel is tested with the oldest and with the newest of everything in its ranges.
@@ -52,24 +65,37 @@ def check() -> int:
 
 
 def test(progress: Progress) -> int:
-    """Run every test, in two halves at once; the second half tells what it did when both have ended. 0 when all passed."""
+    """Run every test, a few parts at a time; each part tells what it did when it has ended. 0 when all passed."""
     with golden_cluster(progress):  # built before any test's time runs
         pass
-    pytest = [str(PROGRAMS / "python"), "-m", "pytest", "-q"]
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
-        other = subprocess.Popen([*pytest, *HALF], cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+    named = [folder for part in PARTS for folder in part]
+    rest = ("tests", *(f"--ignore={folder}" for folder in named))
+    running: list[subprocess.Popen[str]] = []
+    with ThreadPoolExecutor(PARTS_AT_ONCE) as pool:
         try:
-            ignored = [f"--ignore={folder}" for folder in HALF]
-            codes = [subprocess.run([*pytest, "tests", *ignored], cwd=CHECKOUT, check=False, stdin=subprocess.DEVNULL).returncode]
-            print(f"\n{', '.join(HALF)}:", flush=True)
-            codes.append(other.wait())
-        finally:
-            if other.poll() is None:
-                other.terminate()
-                other.wait()
-            output.seek(0)
-            print(output.read(), flush=True)
-    return 0 if not any(codes) else 1
+            codes = list(pool.map(partial(_tested, progress, running), (*PARTS, rest)))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for each in running:
+                each.terminate()
+            raise
+    failed = sum(map(bool, codes))
+    progress(f"{failed} of {len(codes)} parts FAILED" if failed else "every test passed")
+    return 1 if failed else 0
+
+
+def _tested(progress: Progress, running: list[subprocess.Popen[str]], part: tuple[str, ...]) -> int:
+    """Run one part with a site of its own; its exit code."""
+    name = " ".join(part) if part[0] != "tests" else "all other tests"
+    progress(f"{name}: begun")
+    command = [str(PROGRAMS / "python"), "-m", "pytest", "-q", *part]
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        tested = subprocess.Popen(command, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, text=True)
+        running.append(tested)
+        code = tested.wait()
+        output.seek(0)
+        progress(f"{name}: {'FAILED' if code else 'passed'}\n{output.read()}")
+    return code
 
 
 def _passes(name: str) -> bool:

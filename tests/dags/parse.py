@@ -1,8 +1,12 @@
-"""Parses the DAG files as Airflow's DAG processor does, in a process of its own, and prints what it found as JSON."""
+"""Parses the DAG files as Airflow's DAG processor does: Airflow is imported once, and each parse is a fork of its own.
+
+Reads configuration folders from its input, line by line, and answers each with what was found, as a line of JSON.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -28,6 +32,7 @@ def parsed(folder: Path) -> dict[str, Any]:
                 "max_active_runs": dag.max_active_runs,
                 "clock": getattr(getattr(dag.timetable, "timetable", dag.timetable), "expression", None),
                 "params": sorted(dag.params),
+                "begun_by": [asset.uri for asset in assets_of(dag)],
                 "bells": [watcher.trigger.serialize()[1] for asset in assets_of(dag) for watcher in asset.watchers],
                 "tasks": {
                     task.task_id: {
@@ -35,6 +40,7 @@ def parsed(folder: Path) -> dict[str, Any]:
                         "retries": task.retries,
                         "retry_policy": type(task.retry_policy).__name__,
                         "pool": task.pool,
+                        "updates": [outlet.name for outlet in task.outlets],
                         "after": sorted(task.upstream_task_ids),
                         "teardown": task.is_teardown,
                         "fails_the_run": task.on_failure_fail_dagrun,
@@ -53,5 +59,16 @@ def assets_of(dag: DAG) -> list[Asset]:
     return [each for each in getattr(condition, "objects", ()) if isinstance(each, Asset)]
 
 
+def answer(config: str, folder: Path) -> None:
+    """What a fork does: whatever is imported or read once is imported and read for this configuration alone."""
+    os.environ["HYBRID_ERP_CONFIG"] = config
+    print(json.dumps(parsed(folder)), flush=True)
+
+
 if __name__ == "__main__":
-    print(json.dumps(parsed(Path(sys.argv[1]))))
+    for line in sys.stdin:
+        if child := os.fork():
+            os.waitpid(child, 0)
+        else:
+            answer(line.rstrip("\n"), Path(sys.argv[1]))
+            os._exit(0)

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +15,9 @@ APPROVALS = ["approve_DE01", "approve_UK01", "approve_migration_lead", "override
 STEPS = ["freeze", "drain", "lock_out", "final_delta", "verify", "switch", "smoke_test"]
 
 
-@pytest.fixture(scope="module")
-def dags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    environment = {
-        "PATH": os.environ["PATH"],
-        "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "PYTHONPATH": f"{CHECKOUT / 'include'}{os.pathsep}{CHECKOUT}",
-        "HYBRID_ERP_CONFIG": str(CONFIG),
-    }
-    command = [sys.executable, "-m", "tests.dags.parse", str(CHECKOUT / "dags")]
-    done = subprocess.run(command, env=environment, cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=120)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return dict(found["dags"])
+@pytest.fixture
+def dags(shipped: dict[str, Any]) -> dict[str, Any]:
+    return dict(shipped["dags"])
 
 
 def named(dags: dict[str, Any], prefix: str) -> set[str]:

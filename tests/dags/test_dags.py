@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,38 +13,10 @@ from hybrid_erp.model.delivery import Role
 from hybrid_erp.settings import load_settings
 from hybrid_erp.wiring.pools import pools
 from tests.builders import CONFIG, the_settings
+from tests.dags.conftest import Parse
 
 CHECKOUT = CONFIG.parent
 REGIONS = 200
-
-Parse = Callable[[Path], dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def parse(tmp_path_factory: pytest.TempPathFactory) -> Parse:
-    """Parses the DAG files against a configuration folder."""
-    home = tmp_path_factory.mktemp("airflow")
-
-    def parsed(config: Path) -> dict[str, Any]:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "PYTHONPATH": f"{CHECKOUT / 'include'}{os.pathsep}{CHECKOUT}",
-            "HYBRID_ERP_CONFIG": str(config),
-        }
-        command = [sys.executable, "-m", "tests.dags.parse", str(CHECKOUT / "dags")]
-        done = subprocess.run(command, env=environment, cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=120)
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return found
-
-    return parsed
-
-
-@pytest.fixture(scope="module")
-def shipped(parse: Parse) -> dict[str, Any]:
-    """What the shipped configuration makes."""
-    return parse(CONFIG)
 
 
 def deliveries(found: dict[str, Any]) -> set[str]:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +10,10 @@ import pytest
 
 from hybrid_erp.model.errors import ConfigurationError, NotReconcilableError
 from hybrid_erp.wiring import configuration
+from hybrid_erp.wiring.reconcile_again import REGIONS_TO_RECONCILE, to_be_reconciled
 from hybrid_erp.wiring.reconciliation import begin_reconciliation
 from tests.builders import CONFIG
-
-CHECKOUT = CONFIG.parent
-
-
-def parsed(config: Path, home: Path) -> dict[str, Any]:
-    environment = os.environ | {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "HYBRID_ERP_CONFIG": str(config)}
-    command = [sys.executable, "-W", "ignore", str(CHECKOUT / "tests/dags/parse.py"), str(CHECKOUT / "dags")]
-    environment |= {"PYTHONPATH": os.pathsep.join([str(CHECKOUT / "include"), str(CHECKOUT)])}
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
-    found: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
-    return found
+from tests.dags.conftest import Parse
 
 
 @pytest.fixture
@@ -38,14 +25,21 @@ def spoilt(tmp_path: Path) -> Path:
     return config
 
 
-def test_a_moving_region_has_a_reconciliation_and_a_wrong_plan_does_not_take_it_away(spoilt: Path, tmp_path: Path) -> None:
-    for config in (CONFIG, spoilt):
-        found = parsed(config, tmp_path / "airflow")
+def test_a_moving_region_has_a_reconciliation_and_a_wrong_plan_does_not_take_it_away(
+    parse: Parse, shipped: dict[str, Any], spoilt: Path
+) -> None:
+    for found in (shipped, parse(spoilt)):
         reconciliations = {name: dag for name, dag in found["dags"].items() if name.startswith("reconcile_")}
 
         assert found["import_errors"] == {}
         assert set(reconciliations) == {"reconcile_emea", "reconcile_settled"}
         assert {frozenset(dag["tasks"]) for dag in reconciliations.values()} == {frozenset({"begin", "reconcile", "verdict"})}
+
+
+def test_what_watches_a_move_that_waits_begins_a_reconciliation_of_its_region(shipped: dict[str, Any]) -> None:
+    assert shipped["dags"]["watch_moves"]["tasks"]["watch_moves"]["updates"] == [REGIONS_TO_RECONCILE.name]
+    assert shipped["dags"]["reconcile_emea"]["begun_by"] == [to_be_reconciled("emea").uri]
+    assert shipped["dags"]["reconcile_emea"]["clock"].endswith(" 3 * * *")
 
 
 @pytest.mark.parametrize(
