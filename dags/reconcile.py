@@ -1,6 +1,7 @@
 """Reconcile a region's two ERPs: to the cent, with exactly one class for each thing on which they disagree.
 
-**When**: every night while the region runs on two ERPs, on demand, and before every cutover. The form narrows it to some legal
+**When**: every night while the region runs on two ERPs, on demand, before every cutover, and again and again while a move of the region
+waits for people (`watch_moves` then updates the asset that begins a run). The form narrows it to some legal
 entities; *depth* `all` also looks for what somebody altered underneath the ERPs, which costs a look at every row.
 
 **What it does**: `begin` refuses early (no plan, a rule that has ended). `reconcile`, one task a legal entity: both ERPs' own trial
@@ -21,10 +22,11 @@ from datetime import timedelta
 from typing import Any
 
 import pendulum
-from airflow.sdk import DAG, CronTriggerTimetable, Param, get_parsing_context, task
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param, get_parsing_context, task
 
 from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.load_retries import PatientRetryPolicy
+from hybrid_erp.wiring.reconcile_again import to_be_reconciled
 
 SECTION = "Reconciliation"
 DEPTHS = {"changed": "What changed since the last time", "all": "Also what was altered underneath the ERPs"}
@@ -34,7 +36,9 @@ def reconcile_dag(region: str, legal_entities: list[str], *, minute: int) -> DAG
     """The reconciliation of one region; `minute` of the third hour, so that regions do not all begin at once."""
     with DAG(
         dag_id=f"reconcile_{region}",
-        schedule=CronTriggerTimetable(f"{minute} 3 * * *", timezone="UTC"),
+        schedule=AssetOrTimeSchedule(
+            timetable=CronTriggerTimetable(f"{minute} 3 * * *", timezone="UTC"), assets=[to_be_reconciled(region)]
+        ),
         start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
         catchup=False,
         max_active_runs=1,

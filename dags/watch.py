@@ -16,14 +16,18 @@ A company that does not answer fails no task here; the log names it, and it is l
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
+from hybrid_erp.wiring.reconcile_again import REGIONS_TO_RECONCILE, to_be_reconciled
+
 WATCH_MOVES = """Watch regions that are cut over, every minute.
 
 A freeze whose run is gone has ended by itself; this undoes what was locked out, and opens the owner again. A release that an ERP
-had kept from its end goes on. Every lock-out that should stand is read back.
+had kept from its end goes on. Every lock-out that should stand is read back. While a move waits for people, its region is reconciled again
+every `reconcile_every_minutes` of its plan: the asset that this task then updates begins `reconcile_<region>`.
 
 **Red**: somebody may post in an ERP that its region has left. The log says who and where. Take the right away; what was posted is
 captured; reconcile the region.
@@ -90,11 +94,14 @@ with DAG(
     tags=["hybrid-erp", "watch"],
 ) as moves:
 
-    @task(retries=1, retry_delay=timedelta(seconds=10))
-    def watch_moves() -> dict[str, int]:
-        """End orphaned freezes; read lock-outs back."""
-        from hybrid_erp.wiring.moves import watch_moves
+    @task(retries=1, retry_delay=timedelta(seconds=10), outlets=[REGIONS_TO_RECONCILE])
+    def watch_moves(**context: Any) -> dict[str, int]:
+        """End orphaned freezes; read lock-outs back; have regions reconciled whose move waits."""
+        from hybrid_erp.wiring.moves import to_reconcile, watch_moves
 
-        return watch_moves()
+        found = watch_moves()
+        for region in to_reconcile():
+            context["outlet_events"][REGIONS_TO_RECONCILE].add(to_be_reconciled(region))
+        return found
 
     watch_moves()

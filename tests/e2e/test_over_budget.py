@@ -1,4 +1,4 @@
-"""A move that takes longer than it may is told by Airflow's own deadline, in a real Airflow."""
+"""A move that waits for people, in a real Airflow: its region is reconciled meanwhile, and its deadline is told when it has passed."""
 
 from __future__ import annotations
 
@@ -47,13 +47,20 @@ def requested(store: PostgresCutovers, run: str) -> str:
     return str(store.request(asked, limits, Versions("f" * 64, {LEGACY: "1", CLOUD: "1"}, "1", "0.1.0")))
 
 
-def test_a_run_that_has_used_up_its_budget_is_told_in_its_note_and_in_the_audit_trail(airflow: ThroughAirflow) -> None:
+def reconciled_again(airflow: ThroughAirflow) -> bool:
+    """Whether what watches the move has begun a reconciliation, and it has ended."""
+    runs = airflow.lead.airflow("GET", "/dags/reconcile_emea/dagRuns")["dag_runs"]
+    return any(each["run_type"] == "asset_triggered" and each["state"] == "success" for each in runs)
+
+
+def test_a_run_that_waits_for_too_long_is_told_in_its_note_and_in_the_audit_trail(airflow: ThroughAirflow) -> None:
     lead = airflow.lead
     lead.airflow("PATCH", f"/dags/{DAG}", json={"is_paused": True})  # so that the run stands still, whatever would stop it otherwise
     run = lead.airflow("POST", f"/dags/{DAG}/dagRuns", json={"logical_date": None, "conf": {"mode": "live"}})["dag_run_id"]
     with cutovers(airflow.site) as store:
         cutover = requested(store, run)
 
+        wait_for(lambda: reconciled_again(airflow), "the region to be reconciled while its move waits", timeout=TOLD_WITHIN_SECONDS)
         told = wait_for(lambda: airflow.store(TOLD, (cutover,)), "the deadline to be told", timeout=TOLD_WITHIN_SECONDS)
 
         assert told == [("deadline", "95")]

@@ -200,6 +200,15 @@ class Cutover:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedReconciliation:
+    """A legal entity whose latest reconciliation did not pass."""
+
+    legal_entity: str
+    reconciliation_id: UUID
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Unsettled:
     """What stands in the way of a step: deliveries that may have reached an ERP and are not settled, or copies that lack."""
 

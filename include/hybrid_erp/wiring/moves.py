@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from hybrid_erp.adapters.store.cutovers import PostgresCutovers
@@ -47,6 +47,23 @@ def watch_moves() -> dict[str, int]:
     if undone:
         raise LockOutUndoneError("; ".join(undone) + ".")
     return {"released": ended, "late": late}
+
+
+def to_reconcile() -> list[str]:
+    """The regions to reconcile again: a move of theirs waits for people, and the figures that they were shown grow old."""
+    due = []
+    with store_connection("reader") as connection:
+        store = PostgresCutovers(connection, "")
+        for each in store.under_way():
+            region = settings().regions.get(each.region)
+            plan = region.plan.cutover if region and region.plan else None
+            if plan is None or each.frozen_at is not None:
+                continue
+            last = store.last_reconciled(each.region)
+            if last is None or datetime.now(UTC) - last >= timedelta(minutes=plan.reconcile_every_minutes):
+                log.info("The %s of %s waits for people: it is reconciled again.", each.direction, each.region)
+                due.append(each.region)
+    return due
 
 
 def cutovers_under_way(region: str | None = None) -> list[Cutover]:

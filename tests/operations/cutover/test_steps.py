@@ -174,6 +174,27 @@ def test_a_freeze_without_everybodys_yes_changes_nothing(region: Region) -> None
     given_up(region, run)
 
 
+def test_books_that_have_come_apart_while_people_were_asked_freeze_nothing(region: Region) -> None:
+    run = Run()
+    region.begin(run)
+    region.here.take(run, Step.APPROVAL)
+    cutover = region.cutover(run)
+    assert cutover is not None
+    region.require_whole()
+    lost = region.company(CLOUD, "DE01").books.documents.pop()
+    region.here.work.reconcile(cutover)
+    before = state_of(region)
+
+    with pytest.raises(CutoverGivenUpError, match=r"did not pass while this waited\. DE01: 1 documents of DE01 are in one ERP alone"):
+        region.here.take(run, Step.FREEZE)
+
+    assert state_of(region) == before
+    region.company(CLOUD, "DE01").books.documents.append(lost)
+    region.here.work.reconcile(cutover)
+    region.here.go(run, until=Step.FREEZE)
+    given_up(region, run)
+
+
 @pytest.mark.parametrize("step", [step for step in STEPS if step not in (Step.APPROVAL, Step.FREEZE, Step.RELEASE)])
 def test_a_step_of_a_run_that_has_not_frozen_the_region_changes_nothing(region: Region, step: Step) -> None:
     run = Run()

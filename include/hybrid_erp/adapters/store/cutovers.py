@@ -17,6 +17,8 @@ from hybrid_erp.adapters.store.cutovers_sql import (
     BEGIN_STEP,
     CUTOVER,
     END_STEP,
+    FAILED_WHILE_IT_WAITED,
+    LAST_LOOKED,
     LOCK_OUT_HISTORY,
     LOCK_OUTS,
     OVER_BUDGET,
@@ -29,6 +31,7 @@ from hybrid_erp.model.cutover import (
     CutoverRequest,
     DesiredLockOut,
     Direction,
+    FailedReconciliation,
     Limits,
     LockOutEvent,
     Mode,
@@ -157,6 +160,17 @@ class PostgresCutovers:
         """Who has said yes to the present evidence."""
         rows = self._rows(APPROVALS, {"cutover_id": cutover_id})
         return [Approval(ApproverRole(row.pop("role")), **row) for row in rows]
+
+    def failed_while_it_waited(self, cutover_id: UUID) -> Sequence[FailedReconciliation]:
+        """The legal entities whose latest reconciliation since the move was asked for did not pass."""
+        rows = self._rows(FAILED_WHILE_IT_WAITED, {"cutover_id": cutover_id})
+        return [FailedReconciliation(**row | {"reasons": tuple(row["reasons"])}) for row in rows]
+
+    def last_reconciled(self, region: str) -> datetime | None:
+        """When the last reconciliation of a region began, whatever came of it."""
+        (row,) = self._rows(LAST_LOOKED, {"region": region})
+        found: datetime | None = row["at"]
+        return found
 
     def lock_outs(self, *, cutover_id: UUID | None = None, erp: str | None = None) -> Sequence[DesiredLockOut]:
         """How companies should be: of a cutover, of an ERP, or all."""

@@ -32,6 +32,16 @@ BEGIN_STEP: Final = "INSERT INTO cutover_step (cutover_id, step) VALUES (%(cutov
 END_STEP: Final = """
     UPDATE cutover_step SET ended_at = clock_timestamp(), outcome = %(outcome)s, found = %(found)s WHERE step_id = %(step_id)s
 """
+# The latest result of each legal entity since the move was asked for: one that passed for some does not stand for the others.
+FAILED_WHILE_IT_WAITED: Final = """
+    SELECT legal_entity, reconciliation_id, reasons FROM (
+        SELECT DISTINCT ON (e.legal_entity) e.legal_entity, e.reconciliation_id, e.passed, e.reasons
+        FROM cutover c JOIN reconciliation r ON r.region = c.region AND r.finished_at > c.requested_at
+        JOIN reconciliation_entity e ON e.reconciliation_id = r.reconciliation_id
+        WHERE c.cutover_id = %(cutover_id)s ORDER BY e.legal_entity, r.finished_at DESC) AS latest
+    WHERE NOT passed ORDER BY legal_entity
+"""
+LAST_LOOKED: Final = "SELECT max(started_at) AS at FROM reconciliation WHERE region = %(region)s"
 OVER_BUDGET: Final = """
     INSERT INTO audit (region, actor, action, erp, details)
     SELECT region, %(by)s, 'over_budget', old_owner, jsonb_build_object('cutover', cutover_id, 'budget_seconds', %(budget_seconds)s::float)

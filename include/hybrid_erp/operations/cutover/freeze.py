@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hybrid_erp.model.errors import CutoverGivenUpError
 from hybrid_erp.model.lock_out import is_locked
 from hybrid_erp.model.ownership import Phase
 from hybrid_erp.operations.cutover.catch_up import catch_up
@@ -17,10 +18,13 @@ def freeze(move: Move) -> Found:
 
     Raises:
         OwnershipConflictError: The region is not in the phase, or lacks an approval; nothing was changed.
+        CutoverGivenUpError: A reconciliation did not pass while people were asked; nothing was changed.
         ErpUnavailableError, WrongSystemError: The new owner's custodian does not answer; run again, or release.
     """
     if move.past(Phase.FROZEN) and move.past(Phase.DRAINED):  # frozen alone: perhaps not every company is locked out yet
         return {"phase": "reached before"}
+    if not move.now.active:
+        _require_equal_books(move)
     waiting = 0 if move.now.active else catch_up(move)
     move.store.freeze(move.cutover_id)
     now, locked = move.now, []
@@ -31,6 +35,15 @@ def freeze(move: Move) -> Found:
             told = _read_back(move, legal_entity, lock_out, generation) if generation is not None else {}
         locked.append({"legal_entity": legal_entity, "generation": generation, **told})
     return {"phase": "frozen", "copies that waited": waiting, "locked out of the new owner": locked}
+
+
+def _require_equal_books(move: Move) -> None:
+    """People said yes to figures; what was found since counts more. The verification would stop the move too, with the region frozen."""
+    if failed := move.store.failed_while_it_waited(move.cutover_id):
+        told = "; ".join(f"{each.legal_entity}: {', '.join(each.reasons[:2])}" for each in failed)
+        raise CutoverGivenUpError(
+            f"Reconciliation {failed[0].reconciliation_id} of {move.now.region} did not pass while this waited. {told}. Nothing was frozen."
+        )
 
 
 def _read_back(move: Move, legal_entity: str, company: LockOut, generation: int) -> dict[str, Any]:

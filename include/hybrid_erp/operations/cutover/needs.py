@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
-from hybrid_erp.model.cutover import Cutover, DesiredLockOut, Unsettled
+from hybrid_erp.model.cutover import Cutover, DesiredLockOut, FailedReconciliation, Unsettled
 from hybrid_erp.model.delivery import Role
 from hybrid_erp.model.lock_out import PostingRight
 from hybrid_erp.model.ownership import Phase
@@ -23,6 +23,9 @@ class Cutovers(Protocol):
 
     def freeze(self, cutover_id: UUID) -> Phase:
         """Stop new control claims; the phase that the region is in afterwards."""
+
+    def failed_while_it_waited(self, cutover_id: UUID) -> Sequence[FailedReconciliation]:
+        """The legal entities whose latest reconciliation since the move was asked for did not pass."""
 
     def renew(self, cutover_id: UUID) -> bool:
         """Let the freeze run on; False: it has ended by itself or reached its longest."""
