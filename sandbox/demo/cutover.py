@@ -10,7 +10,8 @@ import statistics
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -33,6 +34,13 @@ ANSWERS: Final = {"approve_migration_lead": "deputy", "approve_DE01": "controlle
 #: Airflow loses an answer that comes within a moment of the question.
 SETTLING_SECONDS: Final = 3.0
 PATIENCE_SECONDS: Final = 480.0
+#: DAG, mode, and what has happened to the region afterwards.
+MOVES: Final = (
+    ("cutover", "rehearsal", "rehearsed"),
+    ("cutover", "live", "cut over"),
+    ("rollback", "live", "rolled back"),
+    ("cutover", "live", "cut over again"),
+)
 STEPS: Final = """
     SELECT c.direction, c.mode, s.step, round(extract(epoch FROM s.began_at - c.requested_at)::numeric, 1) AS after_seconds,
            round(extract(epoch FROM s.ended_at - s.began_at)::numeric, 2) AS seconds, s.outcome, c.outcome
@@ -64,22 +72,23 @@ class Cutovers:
     findings: list[str] = field(default_factory=list)
 
 
-def move_region(site: Site, client: FacadeClient, progress: Progress) -> Cutovers:
-    """Rehearse, cut over, roll back, cut over again, with live traffic; ask both ERPs after each."""
+def move_region(
+    site: Site, client: FacadeClient, progress: Progress, moves: Sequence[tuple[str, str, str]] = MOVES, *, pause_seconds: float = 1.0
+) -> Cutovers:
+    """Rehearse, cut over, roll back, cut over again, with live traffic; ask both ERPs after each.
+
+    `pause_seconds`: between two postings that are sent to the facade.
+    """
     began_at, seen = time.monotonic(), Cutovers()
     settings = load_settings(site.config)
     period = f"{datetime.now(UTC):%Y-%m}"
     people = {login: FacadeClient(site, login) for login in (*ANSWERS.values(), "lead")}
-    with _traffic(site, settings, client, seen):
-        for dag, mode, told in (
-            ("cutover", "rehearsal", "rehearsed"),
-            ("cutover", "live", "cut over"),
-            ("rollback", "live", "rolled back"),
-            ("cutover", "live", "cut over again"),
-        ):
+    with _traffic(site, settings, client, seen, pause_seconds):
+        for dag, mode, told in moves:
             conf = {"mode": mode, "from_period": period, "reason": "demonstration", "ticket": "CHG-1"}
-            progress(f"{REGION.upper()} is to be {told}: {dag}_{REGION}, {mode}; the lead tries to approve it alone")
-            _run(people, f"{dag}_{REGION}", conf, progress)
+            alone = "; the lead tries to approve it alone" if mode == "rehearsal" else ""
+            progress(f"{REGION.upper()} is to be {told}: {dag}_{REGION}, {mode}{alone}")
+            _run(people, f"{dag}_{REGION}", conf, progress, tried_alone=bool(alone))
             owner = _owner(client, period)
             seen.owners.append((told, owner))
             progress(f"{REGION.upper()} is {told}: {owner} owns {period}")
@@ -88,17 +97,20 @@ def move_region(site: Site, client: FacadeClient, progress: Progress) -> Cutover
     wait_until_done(site, progress)
     _ask_both(site, settings, seen)
     _read_store(site, seen)
-    _judge(seen, settings)
+    _judge(seen, settings, moves)
     seen.seconds = time.monotonic() - began_at
     return seen
 
 
-def _run(people: dict[str, FacadeClient], dag_id: str, conf: dict[str, Any], progress: Progress) -> None:
+def _run(people: dict[str, FacadeClient], dag_id: str, conf: dict[str, Any], progress: Progress, *, tried_alone: bool) -> None:
     lead = people["lead"]
     run = lead.begin(dag_id, conf)
-    _answer(lead, dag_id, run, "approve_migration_lead", refused=True)
-    for task_id, login in ANSWERS.items():
-        _answer(people[login], dag_id, run, task_id)
+    if tried_alone:
+        _answer(lead, dag_id, run, "approve_migration_lead", refused=True)
+    with ThreadPoolExecutor(len(ANSWERS)) as pool:
+        for answered in [pool.submit(_answer, people[login], dag_id, run, task_id) for task_id, login in ANSWERS.items()]:
+            answered.result()
+    progress("everybody has said yes")
     lead.end(dag_id, run, progress, timeout=PATIENCE_SECONDS)
 
 
@@ -131,15 +143,15 @@ def _log(person: FacadeClient, dag_id: str, run: str, task_id: str) -> str:
 
 
 @contextmanager
-def _traffic(site: Site, settings: Settings, client: FacadeClient, seen: Cutovers) -> Iterator[None]:
-    """Postings through the facade and native entries at both ERPs' screens, once a second, until the block ends."""
+def _traffic(site: Site, settings: Settings, client: FacadeClient, seen: Cutovers, pause_seconds: float) -> Iterator[None]:
+    """Postings through the facade, and native entries at both ERPs' screens once a second, until the block ends."""
     ended = threading.Event()
     today = datetime.now(UTC).date()
     ledgersmb, tryton = LedgerSmbBookkeeper(site, settings, "DE01"), TrytonPerson(site, settings, "DE01")
 
     def post() -> None:
         number, entities = 0, sorted(settings.regions[REGION].legal_entities)
-        while not ended.wait(1.0):
+        while not ended.wait(pause_seconds):
             number += 1
             events = [_entry(entities[number % len(entities)], number, today)]
             sent_at, began_at = datetime.now(UTC), time.monotonic()
@@ -217,9 +229,9 @@ def _read_store(site: Site, seen: Cutovers) -> None:
             seen.intake_ms |= {f"{told}_p50": statistics.median(took), f"{told}_p99": statistics.quantiles(took, n=100)[-1]}
 
 
-def _judge(seen: Cutovers, settings: Settings) -> None:
+def _judge(seen: Cutovers, settings: Settings, moves: Sequence[tuple[str, str, str]]) -> None:
     region = settings.regions[REGION]
-    wanted = [("rehearsed", region.legacy), ("cut over", region.cloud), ("rolled back", region.legacy), ("cut over again", region.cloud)]
+    wanted = [(told, region.cloud if (dag, mode) == ("cutover", "live") else region.legacy) for dag, mode, told in moves]
     if seen.owners != wanted:
         seen.findings.append(f"the owners were {seen.owners}, should be {wanted}")
     if seen.refused:
