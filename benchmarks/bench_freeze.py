@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from benchmarks.bench_wake import wait_until_quiet
 from benchmarks.large_region import CLOUD, LEGACY, REGION, LargeRegion
 from benchmarks.report import Figure, Report
 from sandbox.demo.cutover import MOVES, Cutovers, move_region
@@ -19,6 +20,8 @@ from sandbox.store_setup import DATABASE
 DOCUMENTS, ENTITIES = 20_000, ("DE01", "UK01")
 #: So many that a hundredth of those that are sent while the region is frozen is one at least.
 PAUSE_SECONDS: Final = 0.25
+#: Every document of both ERPs is read for the first time.
+FIRST_READING_SECONDS: Final = 1_200
 DELIVERIES: Final = tuple(f"{verb}_{erp}" for verb in ("deliver", "shadow") for erp in (LEGACY, CLOUD))
 
 
@@ -26,13 +29,15 @@ def run(site: Site, report: Report, progress: Callable[[str], None]) -> None:
     """`cutover_freeze_window_s`, each step of it, and `intake_during_freeze_p99_ms`."""
     client = FacadeClient(site, "lead")
     client.wait_until_listening()
+    wait_until_quiet(site, seconds=5)
     _pause(client, paused=True)  # the documents come in bulk, and not as they would in some hours
     region = LargeRegion(site, DATABASE, ENTITIES)
     region.start()
     progress(f"delivering {DOCUMENTS:,} documents to {LEGACY}, and copying them to {CLOUD}")
     region.hold(DOCUMENTS // len(ENTITIES))
     _pause(client, paused=False)
-    client.run(f"reconcile_{REGION}", {}, progress)
+    reconcile = f"reconcile_{REGION}"
+    client.end(reconcile, client.begin(reconcile, {}), progress, timeout=FIRST_READING_SECONDS)
     seen = move_region(site, client, progress, MOVES[:2], pause_seconds=PAUSE_SECONDS)
     assert not seen.findings, seen.findings
     _tell(seen, report)

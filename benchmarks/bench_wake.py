@@ -28,7 +28,7 @@ def run(site: Site, report: Report) -> None:
     """`notify_to_posted_p95_s`."""
     client = FacadeClient(site, "lead")
     client.wait_until_listening()
-    _wait_until_quiet(site, seconds=5)
+    wait_until_quiet(site, seconds=5)
     with psycopg.connect(site.cluster.dsn(DATABASE), autocommit=True) as connection:
         waits = [_one(site, client, connection, number) for number in range(EVENTS)]
     p95 = statistics.quantiles(waits, n=20)[-1]
@@ -37,7 +37,7 @@ def run(site: Site, report: Report) -> None:
     report.add(Figure("notify_to_posted_p95_s", p95, None, None, "s", EVENTS, limit=5.0, note=note))
 
 
-def _wait_until_quiet(site: Site, seconds: float) -> None:
+def wait_until_quiet(site: Site, seconds: float) -> None:
     """Until runs have ended, and the last one so long ago."""
     with psycopg.connect(site.cluster.dsn(airflow_parts.DATABASE), autocommit=True) as connection:
         wait_for(lambda: connection.execute(QUIET, (seconds,)).fetchone() == (True,), "Airflow's runs to end", timeout=180)
@@ -52,5 +52,5 @@ def _one(site: Site, client: FacadeClient, connection: psycopg.Connection[tuple[
         assert time.perf_counter() < began_at + 60, f"{posting_id} is not posted after a minute"
         time.sleep(0.02)
     waited = time.perf_counter() - began_at
-    _wait_until_quiet(site, seconds=1)  # the run that delivered it stays for a moment, and would take the next one at once
+    wait_until_quiet(site, seconds=1)  # the run that delivered it stays for a moment, and would take the next one at once
     return waited
