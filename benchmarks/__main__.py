@@ -10,6 +10,7 @@ from benchmarks import (
     bench_evidence,
     bench_flip,
     bench_freeze,
+    bench_http_intake,
     bench_http_reads,
     bench_intake,
     bench_parse,
@@ -29,6 +30,7 @@ def main() -> int:
     with running_site(f"bench-{os.getpid()}", telling(), airflow=False) as site:
         _speak_to(site)
         bench_intake.run(site, report)
+        bench_http_intake.run(site, report)
         bench_delivery.run(site, report)
         bench_shadow.run(site, report)
         bench_flip.run(site, report)
