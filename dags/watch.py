@@ -27,7 +27,7 @@ WATCH_MOVES = """Watch regions that are cut over, every minute.
 
 A freeze whose run is gone has ended by itself; this undoes what was locked out, and opens the owner again. A release that an ERP
 had kept from its end goes on. Every lock-out that should stand is read back. While a move waits for people, its region is reconciled again
-every `reconcile_every_minutes` of its plan: the asset that this task then updates begins `reconcile_<region>`.
+every `reconciliation_every_minutes` of its plan: the asset that this task then updates begins `reconcile_<region>`.
 
 **Red**: somebody may post in an ERP that its region has left. The log says who and where. Take the right away; what was posted is
 captured; reconcile the region.

@@ -28,7 +28,7 @@ def test_a_region_is_reconciled_again_while_its_move_waits_and_its_figures_grow_
 
     plan = the_settings().plan("emea").cutover
     assert plan is not None
-    store.sql("UPDATE reconciliation SET started_at = started_at - make_interval(mins => %s)", plan.reconcile_every_minutes)
+    store.sql("UPDATE reconciliation SET started_at = started_at - make_interval(mins => %s)", plan.reconciliation_every_minutes)
     assert to_reconcile() == ["emea"]
 
     move.frozen()

@@ -85,7 +85,7 @@ class CutoverPlan(_Part):
     dual_run_days_min: Annotated[float, Field(ge=0, le=400)] = 14
     reconciliation_minutes_max: Annotated[int, Field(ge=1, le=10_080)] = 1440
     """How old the reconciliation may be that the approvers see."""
-    reconcile_every_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
+    reconciliation_every_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
     """How often the region is reconciled again while a move of it waits for people."""
     rehearsal_days_max: Annotated[float, Field(gt=0, le=400)] = 30
     """How old the last successful rehearsal may be."""

@@ -60,7 +60,7 @@ def to_reconcile() -> list[str]:
             if plan is None or each.frozen_at is not None:
                 continue
             last = store.last_reconciled(each.region)
-            if last is None or datetime.now(UTC) - last >= timedelta(minutes=plan.reconcile_every_minutes):
+            if last is None or datetime.now(UTC) - last >= timedelta(minutes=plan.reconciliation_every_minutes):
                 log.info("The %s of %s waits for people: it is reconciled again.", each.direction, each.region)
                 due.append(each.region)
     return due
