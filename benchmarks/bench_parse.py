@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from benchmarks.report import Figure, Report
+from hybrid_erp.settings import load_settings
 from tests.builders import CONFIG
 
 REGIONS, MOVING_ONE_IN, ERPS, RUNS = 200, 10, 10, 5
@@ -63,9 +64,12 @@ def a_large_configuration(folder: Path) -> Path:
     names = [f"erp-{number}" for number in range(ERPS)]
     settled = {name: value for name, value in region.items() if name != "plan"}
     for number in range(REGIONS):
-        legal_entities = {f"E{number:03d}": region["legal_entities"]["DE01"]}
-        changes: dict[str, Any] = {"region": f"r{number:03d}", "legacy": names[number % ERPS], "cloud": names[(number + 1) % ERPS]}
-        changes |= {"plan": region["plan"]} if number % MOVING_ONE_IN == 0 else {}
+        entity, erp = f"E{number:03d}", number // MOVING_ONE_IN
+        legal_entities = {entity: region["legal_entities"]["DE01"]}
+        changes: dict[str, Any] = {"region": f"r{number:03d}", "legacy": names[erp % ERPS], "cloud": names[(erp + 1) % ERPS]}
+        if number % MOVING_ONE_IN == 0:
+            approvers = region["plan"]["cutover"]["approvers"] | {"controllers": {entity: ["controller"]}}
+            changes |= {"plan": region["plan"] | {"cutover": region["plan"]["cutover"] | {"approvers": approvers}}}
         (folder / "regions" / f"r{number:03d}.yaml").write_text(yaml.safe_dump(settled | changes | {"legal_entities": legal_entities}))
     companies = erps["ledgersmb-emea"]["companies"]["DE01"]
     large = {}
@@ -75,4 +79,6 @@ def a_large_configuration(folder: Path) -> Path:
         content = {"version": mapping["version"], "erp": name, "accounts": rules}
         (folder / "mappings" / f"{name}.yaml").write_text(yaml.safe_dump(content))
     (folder / "erps.yaml").write_text(yaml.safe_dump({"erps": large}))
+    lacking = [str(problem) for problem in load_settings(folder).problems if "regions/" in problem.file]
+    assert not lacking, lacking[0]
     return folder

@@ -22,6 +22,7 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import DAG, Param, get_parsing_context, task
+from airflow.sdk.definitions.param import ParamsDict
 
 from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.load_retries import PatientRetryPolicy
@@ -42,20 +43,7 @@ def load_dag(region: str, legal_entities: list[str]) -> DAG:
         default_args=TRIES,
         doc_md=__doc__,
         tags=["hybrid-erp", "load", region],
-        params={
-            "dry_run": Param(True, type="boolean", title="Dry run", description="Say what would be brought.", section=SECTION),
-            "legal_entities": Param(
-                None, type=["null", "array"], items={"type": "string"}, examples=legal_entities, title="Legal entities",
-                description="One a line; all of the region unless some are named.", section=SECTION,
-            ),
-            "load_on": Param(
-                None, type=["null", "string"], format="date", title="Load date",
-                description="The accounting date of all opening figures; the day of the snapshot unless it is given.", section=SECTION,
-            ),
-            "give_up": Param(False, type="boolean", title="Give the load up", description="To take another snapshot.", section=SECTION),
-            "reason": Param("", type="string", title="Reason", description="Of giving up; to the audit trail.", section=SECTION),
-        },
-    ) as built:  # fmt: skip
+    ) as built:
 
         @task
         def request(region: str, **context: Any) -> list[str]:
@@ -112,7 +100,25 @@ def load_dag(region: str, legal_entities: list[str]) -> DAG:
         delivered = wait(region, chosen)
         verified = verify.partial(region=region).expand(legal_entity=chosen)
         sent >> delivered >> verified >> verdict(region, chosen)
+    # Given before, they would be copied deeply into each task, several times.
+    built.params = ParamsDict(_params(legal_entities))
     return built
+
+
+def _params(legal_entities: list[str]) -> dict[str, Param]:
+    return {
+        "dry_run": Param(True, type="boolean", title="Dry run", description="Say what would be brought.", section=SECTION),
+        "legal_entities": Param(
+            None, type=["null", "array"], items={"type": "string"}, examples=legal_entities, title="Legal entities",
+            description="One a line; all of the region unless some are named.", section=SECTION,
+        ),
+        "load_on": Param(
+            None, type=["null", "string"], format="date", title="Load date",
+            description="The accounting date of all opening figures; the day of the snapshot unless it is given.", section=SECTION,
+        ),
+        "give_up": Param(False, type="boolean", title="Give the load up", description="To take another snapshot.", section=SECTION),
+        "reason": Param("", type="string", title="Reason", description="Of giving up; to the audit trail.", section=SECTION),
+    }  # fmt: skip
 
 
 def who(context: dict[str, Any]) -> str:

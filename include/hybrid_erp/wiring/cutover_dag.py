@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pendulum
 from airflow.sdk import DAG, Param, RetryDecision, RetryPolicy, chain, setup, task
+from airflow.sdk.definitions.param import ParamsDict
 
 from hybrid_erp.model.cutover import ApproverRole, Direction, Mode, Step
 from hybrid_erp.model.cutover_plan import CutoverPlan
@@ -50,7 +51,6 @@ def cutover_dag(direction: Direction, region: str, kinds: list[str], plan: Cutov
         max_active_runs=1,
         doc_md=doc_md,
         tags=["hybrid-erp", direction.value, region],
-        params=_params(kinds),
         deadline=[budget_alert(region, plan)],
         default_args={"retries": 3, "retry_delay": timedelta(seconds=3), "retry_policy": CutoverRetryPolicy()},
     ) as built:
@@ -103,6 +103,8 @@ def cutover_dag(direction: Direction, region: str, kinds: list[str], plan: Cutov
         told: Any = verdict(region)
         chain(began, preflight(region, direction.value), asked, *steps, released.as_teardown(setups=began))
         released >> told.as_teardown(setups=began, on_failure_fail_dagrun=True)
+    # Given before, they would be copied deeply into each task, several times: half of what it costs to parse the file.
+    built.params = ParamsDict(_params(kinds))
     return built
 
 
