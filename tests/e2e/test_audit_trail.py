@@ -30,7 +30,7 @@ def export(airflow: ThroughAirflow, tmp_path: Path, capsys: pytest.CaptureFixtur
         assert main(["audit-verify", str(file)]) == 0
         return capsys.readouterr().out.count(" 0 rows not sealed yet") == 3
 
-    wait_for(sealed, "every row to be sealed", timeout=60)
+    wait_for(sealed, "every row to be sealed")
     return file
 
 

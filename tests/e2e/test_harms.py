@@ -61,9 +61,9 @@ def test_killing_clearing_and_marking_tasks_in_mid_batch_loses_nothing_and_posts
                 harmed[erp, company] = working[0]
         return len(harmed) == len(HARMS)
 
-    wait_for(harm_who_is_in_mid_batch, "a batch of each company to be under way", timeout=150)
+    wait_for(harm_who_is_in_mid_batch, "a batch of each company to be under way")
     for (erp, company), ids in sent.items():
-        airflow.wait_until_settled(ids, timeout=120)
+        airflow.wait_until_settled(ids)
 
         booked = airflow.booked(erp, company)
         assert airflow.states(ids) == {"posted": POSTINGS}, company

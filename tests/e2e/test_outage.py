@@ -34,7 +34,7 @@ def test_an_unreachable_erp_is_retried_visibly_and_the_other_one_is_not_slowed(a
         assert "next try in 5 s" in log or "next try in 8 s" in log
 
     airflow.site.line("tryton").behave(Fault.PASS)
-    airflow.wait_until_settled(ids, timeout=90)
+    airflow.wait_until_settled(ids)
     done = wait_for(lambda: of_every_company("success", try_number=2), "the tasks to end well")
 
     assert {each["rendered_map_index"] for each in done} == set(COMPANIES)

@@ -15,6 +15,7 @@ RUNS = f"/dags/deliver_{ERP}/dagRuns?limit=1000"
 OUTAGE = "SELECT failures, reason FROM outage WHERE erp = %s AND legal_entity = %s"
 TURN = "SELECT 1 FROM turn WHERE erp = %s AND legal_entity = %s"
 RETRY_AFTER_SECONDS = 600
+SERVED_WITHIN_SECONDS = 30  # two or three, on a machine that does nothing else
 
 RUN_SECONDS_MAX = 100  # 45 s until it begins no new try, a try of 10 s after a wait of 13 s, and what Airflow takes on a busy machine
 
@@ -35,20 +36,20 @@ def test_a_sibling_of_a_company_that_never_answers_is_served_within_seconds(airf
         lambda: airflow.store("SELECT 1 FROM turn WHERE erp = %s AND legal_entity = %s", (ERP, DOWN)), "the silent company to be asked"
     )
 
-    waited = airflow.wait_until_settled(airflow.accept(a_journal_entry(SIBLING)), timeout=15)
+    waited = airflow.wait_until_settled(airflow.accept(a_journal_entry(SIBLING)), timeout=SERVED_WITHIN_SECONDS)
     wait_for(lambda: airflow.deliveries(ERP, state="up_for_retry"), "the retry of the silent company to show")
-    again = airflow.wait_until_settled(airflow.accept(a_journal_entry(SIBLING)), timeout=15)
+    again = airflow.wait_until_settled(airflow.accept(a_journal_entry(SIBLING)), timeout=SERVED_WITHIN_SECONDS)
 
-    given_up = wait_for(lambda: airflow.deliveries(ERP, state="failed", but=earlier), "the run to end", timeout=120)[0]
+    given_up = wait_for(lambda: airflow.deliveries(ERP, state="failed", but=earlier), "the run to end")[0]
 
-    assert max(waited, again) < 15
+    assert max(waited, again) < SERVED_WITHIN_SECONDS
     assert seconds_of_run(airflow, given_up) < RUN_SECONDS_MAX
     assert given_up["try_number"] > 2
     assert airflow.states(stuck) == {"waiting": len(stuck)}
     airflow.site.line("tryton").behave(Fault.PASS)
-    airflow.wait_until_settled(stuck, timeout=120)
+    airflow.wait_until_settled(stuck)
     assert airflow.states(stuck) == {"posted": len(stuck)}
-    wait_for(lambda: airflow.store(OUTAGE, (ERP, DOWN)) == [], "the outage to be over", timeout=10)
+    wait_for(lambda: airflow.store(OUTAGE, (ERP, DOWN)) == [], "the outage to be over")
 
 
 def test_a_company_that_asks_for_ten_minutes_gets_them_and_no_run_waits_for_it(airflow: ThroughAirflow) -> None:
@@ -63,7 +64,7 @@ def test_a_company_that_asks_for_ten_minutes_gets_them_and_no_run_waits_for_it(a
 
     began = time.monotonic()
     while time.monotonic() < began + 25:  # two and a half looks of the bell, with the sibling's runs among them
-        airflow.wait_until_settled(airflow.accept(a_journal_entry(SIBLING)), timeout=15)
+        airflow.wait_until_settled(airflow.accept(a_journal_entry(SIBLING)), timeout=SERVED_WITHIN_SECONDS)
 
     assert "a new run begins by itself" in log
     assert line.counted()[Fault.ANSWER] == asked, "nobody asks it before its time"

@@ -20,6 +20,9 @@ from tests.faults.erps import keys_in
 OPEN_STATES = frozenset({"waiting", "claimed", "working", "draft", "partly_posted", "in_doubt"})
 STATES = "SELECT posting_id::text, state FROM outbox WHERE posting_id = ANY(%s::uuid[])"
 
+#: What has to come, comes; how soon is a test's own to say.
+PATIENCE_SECONDS = 120.0
+
 Instance = dict[str, Any]
 T = TypeVar("T")
 
@@ -46,7 +49,7 @@ class ThroughAirflow:
         """How many of the postings are in which state."""
         return Counter(str(state) for _, state in self.store(STATES, (list(posting_ids),)))
 
-    def wait_until_settled(self, posting_ids: Sequence[str], *, timeout: float = 60) -> float:
+    def wait_until_settled(self, posting_ids: Sequence[str], *, timeout: float = PATIENCE_SECONDS) -> float:
         """Until none of the postings is open; how many seconds that took."""
         began = time.monotonic()
         wait_for(lambda: not OPEN_STATES & set(self.states(posting_ids)), f"{len(posting_ids)} postings to be settled", timeout=timeout)
@@ -105,7 +108,7 @@ class ThroughAirflow:
         return Counter(keys_in(self.site, erp, legal_entity))
 
 
-def wait_for(condition: Callable[[], T], what: str, *, timeout: float = 60) -> T:
+def wait_for(condition: Callable[[], T], what: str, *, timeout: float = PATIENCE_SECONDS) -> T:
     """The first value of the condition that counts as true."""
     until = time.monotonic() + timeout
     while not (found := condition()):
