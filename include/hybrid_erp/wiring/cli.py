@@ -17,6 +17,7 @@ from uuid import UUID
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from hybrid_erp.adapters.sessions import connect, prepare_in_own_session_alone
 from hybrid_erp.adapters.store.audit import PostgresAudit, from_json
 from hybrid_erp.adapters.store.dead_letters import PostgresDeadLetters
 from hybrid_erp.adapters.store.migrate import migrate
@@ -107,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
 def _store(options: argparse.Namespace) -> psycopg.Connection[tuple[Any, ...]]:
     if not options.dsn:
         raise OSError(f"no store is named; give --dsn or set {DSN_VARIABLE}")
-    return psycopg.connect(options.dsn, autocommit=True)
+    return connect(options.dsn)
 
 
 def _migrate(options: argparse.Namespace) -> int:
@@ -228,7 +229,7 @@ def _export(options: argparse.Namespace) -> int:
 def _export_reconciliation(options: argparse.Namespace) -> int:
     if not options.dsn:
         raise OSError(f"no store is named; give --dsn or set {DSN_VARIABLE}")
-    with ConnectionPool(options.dsn, min_size=1, max_size=1, open=True) as pool:
+    with ConnectionPool(options.dsn, min_size=1, max_size=1, open=True, configure=prepare_in_own_session_alone) as pool:
         found = PostgresReconciliationReading(pool).result(options.reconciliation)
     if found is None:
         raise NotReconcilableError(f"There is no reconciliation {options.reconciliation}.")

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 
 import psycopg
 
+from hybrid_erp.adapters.sessions import connect
 from hybrid_erp.adapters.store.claims import PostgresClaims, Queue
 from hybrid_erp.adapters.store.mappings import PostgresMappings
 from hybrid_erp.adapters.store.settlements import PostgresSettlements
@@ -28,7 +29,7 @@ def worker_name() -> str:
 @contextmanager
 def store_connection(duty: str) -> Iterator[psycopg.Connection]:
     """A connection to the store in the role of a duty, in autocommit."""
-    with psycopg.connect(**conninfo(STORE[duty]), autocommit=True) as connection:
+    with connect(**conninfo(STORE[duty])) as connection:
         yield connection
 
 

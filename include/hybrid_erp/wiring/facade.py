@@ -11,6 +11,7 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from hybrid_erp.adapters.sessions import prepare_in_own_session_alone
 from hybrid_erp.adapters.store.board import PostgresBoard
 from hybrid_erp.adapters.store.callers import PostgresCallers
 from hybrid_erp.adapters.store.documents import PostgresDocuments
@@ -56,8 +57,9 @@ def requests_max() -> int:
 def store_pool(duty: str, *, size: int, conninfo: Conninfo) -> ConnectionPool[Connection[tuple[Any, ...]]]:
     """A bounded pool of store connections in the role of a duty."""
     # A connection that waited for long is checked before use: PostgreSQL may have been restarted meanwhile.
-    check = ConnectionPool.check_connection
-    pool = ConnectionPool(kwargs=conninfo(STORE[duty]), min_size=1, max_size=size, timeout=5, open=False, check=check)
+    check, configure = ConnectionPool.check_connection, prepare_in_own_session_alone
+    terms = conninfo(STORE[duty])
+    pool = ConnectionPool(kwargs=terms, min_size=1, max_size=size, timeout=5, open=False, check=check, configure=configure)
     pool.open()
     return pool
 

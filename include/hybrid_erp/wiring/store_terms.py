@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from hybrid_erp.model.errors import ConfigurationError
 
 STORE: Final = {duty: f"hybrid_erp_{duty}" for duty in ("intake", "delivery", "cutover", "reader", "capture")}
+#: For LISTEN alone, which needs a session of its own: where the Connection of deliveries leads through a transaction pooler.
+BELL: Final = "hybrid_erp_bell"
 _EXTRA: Final = {"sslmode", "sslrootcert", "options", "connect_timeout"}
 
 
