@@ -10,11 +10,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
+import psycopg
 import pytest
 
 from sandbox.pgbouncer import Pooler
 from sandbox.ports import is_open
+from sandbox.store_setup import DATABASE
 from sandbox.supervisor import PIDS_FILE
 from tests.builders import a_journal_entry
 from tests.faults.conftest import LEASE_SECONDS, Harness
@@ -23,7 +26,7 @@ from tests.poolers import running_pooler
 from tests.stores import wait_until
 
 ERP, LEGAL_ENTITY = "ledgersmb-emea", "DE01"
-POSTINGS = 1500
+POSTINGS = 800
 
 
 @pytest.fixture
@@ -47,12 +50,12 @@ def test_a_pooler_that_is_killed_in_mid_delivery_loses_nothing_and_posts_nothing
         workers = [replace(harness, process=None, store_port=pooler.port) for _ in range(2)]
         for worker in workers:
             stack.callback(worker.stop)
-        for _ in range(2):
-            before = harness.states().get("posted", 0)
+            worker.work(ERP, LEGAL_ENTITY, seconds=0)  # it has begun, so that both are at work when it matters
+        for kills in (1, 2):
             at_work = [threading.Thread(target=worker.work, args=(ERP, LEGAL_ENTITY), kwargs={"seconds": 60}) for worker in workers]
             for each in at_work:
                 each.start()
-            wait_until(lambda before=before: harness.states().get("posted", 0) > before, seconds=60)  # type: ignore[misc]
+            wait_until(partial(are_at_work, harness, kills * len(workers), harness.states().get("posted", 0)), seconds=60)
             kill(pooler)
             for each in at_work:
                 each.join(60)
@@ -64,3 +67,10 @@ def test_a_pooler_that_is_killed_in_mid_delivery_loses_nothing_and_posts_nothing
     assert {key: count for key, count in held.items() if count > 1} == {}
     assert set(expected) <= set(held)
     assert set(harness.states()) == {"posted"}
+
+
+def are_at_work(harness: Harness, workers: int, posted: int) -> bool:
+    """Whether so many workers have claimed by now, and more is posted than before."""
+    with psycopg.connect(harness.site.cluster.dsn(DATABASE)) as connection:
+        (seen,) = connection.execute("SELECT count(DISTINCT actor) FROM audit WHERE action = 'claimed'").fetchone() or (0,)
+    return int(seen) >= workers and harness.states().get("posted", 0) > posted

@@ -14,7 +14,18 @@ DIRECT, POOLED = "direct", "pooled"
 
 #: Accept, claim, settle, flip, lease; and what writes temporary tables. The whole suite, or some of its tests.
 BEHIND_A_POOLER: dict[str, set[str] | None] = {
-    "test_claims": None,
+    "test_claims": {
+        "test_a_pin_redirects_what_follows_its_entity_with_the_run_off_credential",
+        "test_a_lane_is_claimed_by_its_head_alone",
+        "test_a_customer_its_project_and_the_invoice_follow_one_another",
+        "test_what_was_begun_is_finished_in_a_freeze_too",
+        "test_a_mark_at_another_erp_is_looked_up_there_and_goes_nowhere_else",
+        "test_a_claim_is_durable_and_written_down_before_anything_is_sent",
+        "test_a_live_claim_is_nobody_elses",
+        "test_an_expired_lease_lets_another_worker_look_with_a_new_token",
+        "test_concurrent_workers_claim_each_posting_once",
+        "test_a_claim_waits_for_a_change_of_ownership_and_sees_the_new_owner",
+    },
     "test_settlements": None,
     "test_turns": None,
     "test_intake": {
