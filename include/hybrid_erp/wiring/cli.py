@@ -36,6 +36,7 @@ from hybrid_erp.wiring.cutover_cli import add_commands
 from hybrid_erp.wiring.dag_files import write_dags
 from hybrid_erp.wiring.pools import airflow_is_here, pools, pools_of_airflow, problems_of
 from hybrid_erp.wiring.restore_cli import add_store
+from hybrid_erp.wiring.store_terms import readable
 
 DSN_VARIABLE = "HYBRID_ERP_STORE_DSN"
 
@@ -105,15 +106,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _store(options: argparse.Namespace) -> psycopg.Connection[tuple[Any, ...]]:
+def _dsn(options: argparse.Namespace) -> str:
     if not options.dsn:
         raise OSError(f"no store is named; give --dsn or set {DSN_VARIABLE}")
-    return connect(options.dsn)
+    return readable(options.dsn)
+
+
+def _store(options: argparse.Namespace) -> psycopg.Connection[tuple[Any, ...]]:
+    return connect(_dsn(options))
 
 
 def _migrate(options: argparse.Namespace) -> int:
-    _store(options).close()
-    migrate(options.dsn)
+    migrate(_dsn(options))
     print("The store's schema is up to date.")
     return 0
 
@@ -227,9 +231,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _export_reconciliation(options: argparse.Namespace) -> int:
-    if not options.dsn:
-        raise OSError(f"no store is named; give --dsn or set {DSN_VARIABLE}")
-    with ConnectionPool(options.dsn, min_size=1, max_size=1, open=True, configure=prepare_in_own_session_alone) as pool:
+    with ConnectionPool(_dsn(options), min_size=1, max_size=1, open=True, configure=prepare_in_own_session_alone) as pool:
         found = PostgresReconciliationReading(pool).result(options.reconciliation)
     if found is None:
         raise NotReconcilableError(f"There is no reconciliation {options.reconciliation}.")
