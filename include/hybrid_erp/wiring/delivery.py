@@ -19,6 +19,7 @@ from hybrid_erp.model.delivery import Role
 from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.connections import STORE, conninfo
 from hybrid_erp.wiring.connectors import connector
+from hybrid_erp.wiring.telemetry import instruments, told_worker
 
 
 def worker_name() -> str:
@@ -66,4 +67,5 @@ def worker(
             reader=reading,
             not_kept=erp_settings.not_kept,
         )
-        yield Worker(erp, legal_entity, PostgresClaims(claiming, name, role), delivery, erp_settings.lease_seconds, keep_turn)
+        claims = PostgresClaims(claiming, name, role)
+        yield told_worker(Worker(erp, legal_entity, claims, delivery, erp_settings.lease_seconds, keep_turn), instruments())

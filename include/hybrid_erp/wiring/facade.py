@@ -31,6 +31,7 @@ from hybrid_erp.web.credentials import Credentials, Limits
 from hybrid_erp.web.oauth import Client, IssuerKeys
 from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.store_terms import STORE
+from hybrid_erp.wiring.telemetry import instruments, told_intake
 
 #: How a Connection's id becomes psycopg's parameters.
 Conninfo = Callable[[str], dict[str, Any]]
@@ -91,7 +92,7 @@ class StoreSide:
         reader_pool = store_pool("reader", size=4, conninfo=self.conninfo)
         problems = [{"file": each.file, "field": each.field, "reason": each.reason, "remedy": each.remedy} for each in configured.problems]
         return Facade(
-            Intake(configured.firm, PostgresIntake(intake_pool)),
+            told_intake(Intake(configured.firm, PostgresIntake(intake_pool)), instruments()),
             PostgresReader(reader_pool),
             Waker(reader_pool),
             PostgresReconciliationReading(reader_pool),
