@@ -97,7 +97,7 @@ def fresh_database(cluster: Cluster) -> Iterator[str]:
 def store_of(cluster: Cluster, database: str, door: Door | None = None) -> Iterator[Store]:
     """A store with its connections, which end with the block."""
     with ExitStack() as stack:
-        yield Store(cluster, database, stack, door or cluster)
+        yield Store(cluster, database, stack, door)
 
 
 @contextmanager
@@ -121,15 +121,16 @@ class Store:
     cluster: Cluster
     database: str
     stack: ExitStack = field(repr=False)
-    door: Door
+    door: Door | None = None
+    """What leads to it, if that is not the server itself."""
 
     def connect(self, duty: str) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection in the role of a duty, in autocommit; closed with the test."""
-        return self.stack.enter_context(connect(self.door.dsn(self.database, login_of(duty))))
+        return self.stack.enter_context(connect((self.door or self.cluster).dsn(self.database, login_of(duty))))
 
     def pool(self, duty: str, size: int = 1) -> ConnectionPool[psycopg.Connection[tuple[Any, ...]]]:
         """A pool in the role of a duty; closed with the test."""
-        dsn = self.door.dsn(self.database, login_of(duty))
+        dsn = (self.door or self.cluster).dsn(self.database, login_of(duty))
         made = ConnectionPool(dsn, min_size=size, max_size=size, open=True, configure=prepare_in_own_session_alone)
         return self.stack.enter_context(made)
 

@@ -86,9 +86,12 @@ class Instruments:
 
 def of_claim(claim: Claim) -> dict[str, str]:
     """What metrics are told by."""
-    document = claim.document
-    return {"erp": claim.erp, "region": claim.region, "kind": document.kind.value, "document_type": document.document_type.value} | {
-        "role": claim.role.value
+    return {
+        "erp": claim.erp,
+        "region": claim.region,
+        "kind": claim.document.kind.value,
+        "document_type": claim.document.document_type.value,
+        "role": claim.role.value,
     }
 
 
@@ -126,7 +129,7 @@ class Journey:
         return self.instruments.tracer.start_span(name, context, kind, attributes, links=task_at_work(), start_time=began)
 
     def _end(self, name: str, claim: Claim, span: Span, came_to: str, began: int) -> None:
-        ended = time.time_ns()
+        ended = max(time.time_ns(), began)  # a clock may be set back meanwhile
         span.set_attribute("hybrid_erp.class", came_to)
         span.end(ended)
         self.instruments.steps.record((ended - began) / 1e9, named(of_claim(claim) | {"step": name, "class": came_to}))

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import SpanKind
 
@@ -17,7 +17,9 @@ from hybrid_erp.flow.checks import Require, anything
 from hybrid_erp.flow.claim import Worker
 from hybrid_erp.flow.intake import Intake, IntakeAnswer
 from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE
-from hybrid_erp.web.api import Takes
+
+if TYPE_CHECKING:
+    from hybrid_erp.web.api import Takes  # a worker has no use for the web
 
 #: Where telemetry is sent, by the names that OpenTelemetry has for it. Nothing set: nothing is made and nothing is sent.
 ENDPOINTS: Final = {
