@@ -37,6 +37,7 @@ INPUTS = (
     "sandbox/postgres.py",
     "sandbox/golden.py",
     "sandbox/erps.py",
+    "sandbox/debian.py",
     "sandbox/ledgersmb/**/*",
     "sandbox/tryton/**/*",
     "sandbox/firm*/**/*",

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import settings
 
+from sandbox.pgbouncer import Pooler
 from sandbox.postgres import Cluster
 from sandbox.site import Site, running_site
+from tests.poolers import running_pooler
 from tests.stores import Store, fresh_store, running_cluster
 
 # A machine that is busy makes an example slow, and no promise false.
@@ -47,6 +49,13 @@ def store_cluster() -> Iterator[Cluster]:
     """A PostgreSQL with a migrated store to copy, shared by all tests of this run."""
     with running_cluster("stores") as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def pooler(store_cluster: Cluster) -> Iterator[Pooler]:
+    """A PgBouncer before the server of all stores."""
+    with running_pooler(store_cluster, "pooler") as running:
+        yield running
 
 
 @pytest.fixture

@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import psycopg
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
+from hybrid_erp.adapters.sessions import connect, prepare_in_own_session_alone
 from hybrid_erp.adapters.store.claims import PostgresClaims
 from hybrid_erp.adapters.store.intake import PostgresIntake
 from hybrid_erp.adapters.store.migrate import migrate
@@ -93,17 +94,24 @@ def fresh_database(cluster: Cluster) -> Iterator[str]:
 
 
 @contextmanager
-def store_of(cluster: Cluster, database: str) -> Iterator[Store]:
+def store_of(cluster: Cluster, database: str, door: Door | None = None) -> Iterator[Store]:
     """A store with its connections, which end with the block."""
     with ExitStack() as stack:
-        yield Store(cluster, database, stack)
+        yield Store(cluster, database, stack, door)
 
 
 @contextmanager
-def fresh_store(cluster: Cluster) -> Iterator[Store]:
+def fresh_store(cluster: Cluster, door: Door | None = None) -> Iterator[Store]:
     """A store of its own for the length of a block."""
-    with fresh_database(cluster) as database, store_of(cluster, database) as store:
+    with fresh_database(cluster) as database, store_of(cluster, database, door) as store:
         yield store
+
+
+class Door(Protocol):
+    """What leads to a store: the server itself, or a pooler before it."""
+
+    def dsn(self, database: str, user: str) -> str:
+        """A libpq URL."""
 
 
 @dataclass
@@ -113,16 +121,18 @@ class Store:
     cluster: Cluster
     database: str
     stack: ExitStack = field(repr=False)
+    door: Door | None = None
+    """What leads to it, if that is not the server itself."""
 
     def connect(self, duty: str) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection in the role of a duty, in autocommit; closed with the test."""
-        dsn = self.cluster.dsn(self.database, login_of(duty))
-        return self.stack.enter_context(psycopg.connect(dsn, autocommit=True))
+        return self.stack.enter_context(connect((self.door or self.cluster).dsn(self.database, login_of(duty))))
 
     def pool(self, duty: str, size: int = 1) -> ConnectionPool[psycopg.Connection[tuple[Any, ...]]]:
         """A pool in the role of a duty; closed with the test."""
-        dsn = self.cluster.dsn(self.database, login_of(duty))
-        return self.stack.enter_context(ConnectionPool(dsn, min_size=size, max_size=size, open=True))
+        dsn = (self.door or self.cluster).dsn(self.database, login_of(duty))
+        made = ConnectionPool(dsn, min_size=size, max_size=size, open=True, configure=prepare_in_own_session_alone)
+        return self.stack.enter_context(made)
 
     def sql(self, statement: str, *terms: Any) -> list[dict[str, Any]]:
         """As the superuser: look behind the adapters, or bring about what only time or a cutover would."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from sandbox.fault_proxy import Fault
 from sandbox.places import for_tests
 from sandbox.site import LINES, Site, new_site, start
 from tests.builders import CONFIG
+from tests.e2e.planted import PlantedSite, plant
 from tests.e2e.through_airflow import ThroughAirflow
 
 LEASE_SECONDS = 15
@@ -39,8 +40,10 @@ def running_airflow(progress: Callable[[str], None], tmp_path_factory: pytest.Te
     region = yaml.safe_load((config / "regions" / "emea.yaml").read_text())
     region["plan"]["cutover"] |= SHORTEST_BUDGET
     (config / "regions" / "emea.yaml").write_text(yaml.safe_dump(region))
+    plant(config)
     folder = for_tests(f"test-e2e-{os.getpid()}")
-    site = replace(new_site(folder, progress, airflow=True, faulty_lines=True, durable=False), config=config)
+    laid_out = new_site(folder, progress, airflow=True, faulty_lines=True, durable=False)
+    site = PlantedSite(**{each.name: getattr(laid_out, each.name) for each in fields(laid_out)} | {"config": config})
     site.save()
     launched = start(site, progress, temporary=True)
     try:

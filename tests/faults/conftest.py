@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -45,6 +46,8 @@ class Harness:
     config: Path
     rng: random.Random
     kills: int = 0
+    store_port: int | None = None
+    """Where workers reach the store, if that is not PostgreSQL itself."""
     process: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     def accept(self, events: list[dict[str, Any]]) -> list[str]:
@@ -93,6 +96,9 @@ class Harness:
     def _workers(self) -> subprocess.Popen[str]:
         if self.process is None:
             environment = self.site.environment() | {"HYBRID_ERP_CONFIG": str(self.config)}
+            if self.store_port is not None:
+                reached = self.site.connections()["hybrid_erp_delivery"] | {"port": self.store_port}
+                environment["AIRFLOW_CONN_HYBRID_ERP_DELIVERY"] = json.dumps(reached)
             command = [sys.executable, "-W", "ignore", "-m", "tests.faults.workers"]
             with (self.site.folder / "fault-workers.log").open("a") as log:
                 self.process = subprocess.Popen(

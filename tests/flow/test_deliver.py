@@ -295,6 +295,18 @@ def test_what_an_erp_does_not_hold_is_neither_sent_nor_refused_after_a_restore()
     assert desk.erp.submissions == []
 
 
+def test_a_log_line_names_the_posting_its_correlation_id_and_its_senders_trace(caplog: pytest.LogCaptureFixture) -> None:
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    claims = [a_claim(a_journal_entry(number=number, correlationid="order-7"), traceparent=traceparent) for number in "RF"]
+    desk = Desk(FakeErp(refuses={"R", "F"}))
+
+    with caplog.at_level("INFO"):
+        desk.deliver(*claims)
+
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == [f"posting {each.posting_id} correlation order-7 trace {traceparent} at fake-erp: dead, validation" for each in claims]
+
+
 def test_a_document_type_that_the_erp_does_not_take_is_a_dead_letter_and_is_not_sent() -> None:
     desk, claim = Desk(), a_claim()
     del desk.erp.capabilities[DocumentType.JOURNAL_ENTRY]

@@ -335,10 +335,10 @@ def test_a_claim_waits_for_a_change_of_ownership_and_sees_the_new_owner(store: S
     store.accept(a_journal_entry())
     (queue,) = store.claims().due(LEGACY)
     claims = store.claims("waiting-worker")
-    backend = claims.connection.info.backend_pid
 
     def waits() -> bool:
-        return bool(store.one("SELECT wait_event = 'advisory' FROM pg_stat_activity WHERE pid = %s", backend))
+        here = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
+        return bool(store.one(here))
 
     with psycopg.connect(store.cluster.dsn(store.database)) as change, ThreadPoolExecutor(1) as pool:
         change.execute("SELECT lock_ownership(ARRAY[%s])", (queue.ownership_id,))

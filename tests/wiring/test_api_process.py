@@ -33,6 +33,7 @@ from sandbox.postgres import free_port
 from sandbox.site import plain_environment
 from sandbox.store_setup import login_of
 from tests.builders import CONFIG, a_journal_entry
+from tests.receiver import running_receiver
 from tests.stores import Store, wait_until
 from tests.web.client import problem_in
 from tests.web.issuer import AUDIENCE, ISSUER, Issuer, answering, serving
@@ -337,3 +338,23 @@ def test_the_command_shows_a_key_once_and_on_standard_output_alone(store: Store,
         assert key.strip().rsplit("_", 1)[1] not in listed
     assert run("issue", "unknown", *why)[0] == 2
     assert run("issue", "billing")[0] == 2
+
+
+def test_it_sends_what_it_measures_to_where_the_environment_says_and_nothing_of_a_document(start: Start, token: str) -> None:
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    with running_receiver() as collector:
+        often = {"OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_METRIC_EXPORT_INTERVAL": "200"}
+        replica = start(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector.port}", **often)
+        event = a_journal_entry(source="ledger", traceparent=traceparent, description="for nobody else")
+        assert replica.ask("POST", "/v1/events", token, json=event).status_code == 202
+
+        def told(path: str) -> bytes:
+            return b"".join(request.body for request in collector.requests if request.path == path)
+
+        wait_until(lambda: b"intake" in told("/v1/traces") and b"hybrid_erp.intake.events" in told("/v1/metrics"))
+    spans = told("/v1/traces")
+    assert bytes.fromhex("4bf92f3577b34da6a3ce929d0e0e4736") in spans
+    assert b"hybrid-erp-api" in spans
+    for content in (spans, told("/v1/metrics")):
+        assert b"for nobody else" not in content
+        assert token.encode() not in content

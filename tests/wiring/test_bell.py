@@ -7,13 +7,17 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
+import pytest
+
 from hybrid_erp.adapters.store.attendance import PostgresAttendance
 from hybrid_erp.adapters.store.trust import PostgresTrust
 from hybrid_erp.adapters.store.waking import channel_of
 from hybrid_erp.model.delivery import Role
 from hybrid_erp.wiring.bell import LOOK_EVERY_SECONDS, LOOK_SOON_SECONDS, QUIET_SECONDS, DeliveryBell
+from sandbox.pgbouncer import Pooler
 from tests.builders import a_journal_entry
 from tests.stores import LEGACY, Store
+from tests.wiring.conftest import url_of
 
 
 async def ring(bell: AsyncIterator[object], seconds: float) -> str | None:
@@ -50,6 +54,23 @@ def test_it_rings_when_it_begins_to_listen_and_at_once_when_something_is_due(sto
             began = time.monotonic()
             assert await next_ring == "notified"
             assert time.monotonic() - began < 1
+
+    asyncio.run(listen())
+
+
+def test_it_listens_by_a_connection_of_its_own_where_deliveries_go_through_a_pooler(
+    store: Store, pooler: Pooler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_HYBRID_ERP_DELIVERY", url_of(store, "delivery", pooler.port))
+    monkeypatch.setenv("AIRFLOW_CONN_HYBRID_ERP_BELL", url_of(store, "delivery", store.cluster.port))
+    store.door = pooler
+
+    async def listen() -> None:
+        async with aclosing(DeliveryBell(LEGACY).run()) as bell:
+            assert await ring(bell, 5) == "listening"
+            store.accept(a_journal_entry("DE01"))
+            notify(store)
+            assert await ring(bell, 1) == "notified"
 
     asyncio.run(listen())
 

@@ -13,9 +13,11 @@ from packaging.specifiers import SpecifierSet
 from hybrid_erp.wiring.cli import main
 from hybrid_erp.wiring.dag_files import write_dags
 from hybrid_erp.wiring.installation import SUPPORTED, lacks_of
+from sandbox.pgbouncer import Pooler
 from sandbox.places import CHECKOUT
 from sandbox.postgres import HOST
 from sandbox.site import Site
+from sandbox.store_setup import login_of
 from tests.builders import CONFIG, the_settings
 from tests.stores import Store
 
@@ -123,6 +125,49 @@ def test_a_store_that_does_not_fit_is_named(store: Store, statement: str, told: 
 
     (lack,) = lacks_of(the_settings())
     assert told in lack
+
+
+POOLED, DIRECT = "pooled", "direct"
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("doors", "told"),
+    [
+        ({"delivery": POOLED, "reader": POOLED}, "No notification arrives at hybrid_erp_delivery"),
+        ({"delivery": POOLED, "bell": POOLED}, "No notification arrives at hybrid_erp_bell"),
+        ({"delivery": POOLED, "bell": DIRECT}, None),
+        ({"bell": DIRECT}, None),
+    ],
+)
+def test_a_bell_behind_a_pooler_is_named(
+    store: Store, pooler: Pooler, doors: dict[str, str], told: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, door in {"delivery": DIRECT, **doors}.items():
+        port = pooler.port if door == POOLED else store.cluster.port
+        login = login_of("delivery" if name == "bell" else name)
+        monkeypatch.setenv(f"AIRFLOW_CONN_HYBRID_ERP_{name.upper()}", f"postgres://{login}@{HOST}:{port}/{store.database}")
+
+    lacks = list(lacks_of(the_settings()))
+
+    assert len(lacks) == (told is not None)
+    assert told is None or told in lacks[0]
+
+
+def test_a_bell_that_listens_at_another_store_or_with_another_login_is_named(
+    installed: Site, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, port, database in (("delivery", store.cluster.port, store.database), ("bell", installed.cluster.port, "hybrid_erp")):
+        login = login_of("delivery" if name == "delivery" else "reader")
+        monkeypatch.setenv(f"AIRFLOW_CONN_HYBRID_ERP_{name.upper()}", f"postgres://{login}@{HOST}:{port}/{database}")
+
+    lacks = list(lacks_of(the_settings()))
+
+    assert [lack.split(":")[0].split(",")[0] for lack in lacks] == [
+        "The login of hybrid_erp_bell is no member of hybrid_erp_delivery. `GRANT hybrid_erp_delivery TO <its login>`.",
+        "The login of hybrid_erp_bell is a member of hybrid_erp_reader",
+        "No notification arrives at hybrid_erp_bell",
+    ]
 
 
 @pytest.mark.usefixtures("installed")

@@ -109,7 +109,7 @@ class Delivery:
                 break
             except ClaimLostError as error:
                 run.wait()
-                log.warning("%s", error)
+                log.warning("%s: %s", claim.thread, error)
                 progress.settled["claim_lost"] += 1
             except ErpUnavailableError as error:
                 self._give_back([claim, *waiting], progress, run)
@@ -175,7 +175,7 @@ class Delivery:
         except HybridErpError:
             raise
         except Exception as error:  # a connector's bug must not stop the batch
-            log.exception("Posting %s: the connector of %s cannot look", claim.posting_id, claim.erp)
+            log.exception("%s: the connector of %s cannot look", claim.thread, claim.erp)
             return SettledInDoubt(f"The connector failed: {type(error).__name__}.", wait_seconds(claim.attempt))
         posted = [native for native in found if native.posted]
         if len(posted) > 1:
@@ -226,7 +226,7 @@ class Delivery:
         except HybridErpError:
             raise
         except Exception as error:  # a connector's bug must not stop the batch, and says nothing about what the ERP did
-            log.exception("Posting %s: the connector of %s failed", claim.posting_id, claim.erp)
+            log.exception("%s: the connector of %s failed", claim.thread, claim.erp)
             return InDoubt(f"The connector failed: {type(error).__name__}.")
 
     def _drop(self, claim: Claim, draft_id: str) -> None:
@@ -295,7 +295,7 @@ class Delivery:
                 if not native.posted:
                     self.connector.discard_draft(document_type, native.native_id)
         except HybridErpError as error:
-            log.warning("posting %s: drafts of earlier attempts were not swept: %s", sent.claim.posting_id, error)
+            log.warning("%s: drafts of earlier attempts were not swept: %s", sent.claim.thread, error)
 
     def _settle(self, claim: Claim, settlement: Settlement, progress: Progress, run: _Run) -> None:
         run.begin(lambda: self._write(claim, settlement, progress))
@@ -304,20 +304,18 @@ class Delivery:
         try:
             self.settlements.settle(claim, settlement)
         except ClaimLostError as error:
-            log.warning("%s", error)
+            log.warning("%s: %s", claim.thread, error)
             progress.settled["claim_lost"] += 1
             return
         name = type(settlement).__name__.removeprefix("Settled").lower()
         progress.settled[name] += 1
         if not isinstance(settlement, SettledPosted):  # what is as it should be is counted, not told one by one
-            log.info("posting %s correlation %s at %s: %s", claim.posting_id, claim.correlation_id, claim.erp, _in_words(settlement))
+            log.info("%s at %s: %s", claim.thread, claim.erp, _in_words(settlement))
 
     def _write_receipts(self, receipts: Sequence[tuple[Claim, SettledPosted]], progress: Progress) -> None:
         lost = self.settlements.settle_posted(receipts)
         for claim in lost:
-            log.warning(
-                "Posting %s at %s: the claim is another worker's by now; what was found is thrown away.", claim.posting_id, claim.erp
-            )
+            log.warning("%s at %s: the claim is another worker's by now; what was found is thrown away.", claim.thread, claim.erp)
         progress.settled["claim_lost"] += len(lost)
         progress.settled["posted"] += len(receipts) - len(lost)
         progress.settled += Counter()  # drops what is zero
@@ -329,7 +327,7 @@ class Delivery:
                 self.settlements.give_back(claim)
                 progress.settled["given_back"] += 1
             except ClaimLostError as error:
-                log.warning("%s", error)
+                log.warning("%s: %s", claim.thread, error)
                 progress.settled["claim_lost"] += 1
 
 

@@ -56,6 +56,14 @@ class Claim:
     """Of a candidate's copy: the number that the control gave."""
     quiet_seconds: float | None = None
     """Since the lease of the previous attempt ended; None on the first."""
+    waited_seconds: float | None = None
+    """From its acceptance to this claim, by the store's clock."""
+
+    @property
+    def thread(self) -> str:
+        """How a log line names it: as it is found here, at its sender, and in traces."""
+        trace = f" trace {self.traceparent}" if self.traceparent else ""
+        return f"posting {self.posting_id} correlation {self.correlation_id}{trace}"
 
     def require_lease(self) -> None:
         """Raise if too little of the lease is left to begin a call.

@@ -202,6 +202,13 @@ class StoreNewerError(HybridErpError):
     remedy = "Install the package that migrated it; `hybrid-erp check installation` says what fits together."
 
 
+class SharedSessionError(HybridErpError):
+    """A pooler stands where a session of one's own is needed, for what it holds or bears: a migration's lock, a claim's token."""
+
+    code = "shared-session"
+    remedy = "Name PostgreSQL itself, not the pooler. Nothing was changed or sent."
+
+
 class StoreContradictedError(HybridErpError):
     """An ERP remembers what the store has forgotten, or could not be asked. Nothing was resumed."""
 

@@ -21,7 +21,8 @@ from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from hybrid_erp import __version__
-from hybrid_erp.flow.intake import Intake, IntakeAnswer, Verdict
+from hybrid_erp.flow.checks import Require, anything
+from hybrid_erp.flow.intake import IntakeAnswer, Verdict
 from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE
 from hybrid_erp.model.errors import ForbiddenEventError
 from hybrid_erp.web.callers import Caller
@@ -69,6 +70,13 @@ class Login(Protocol):
         """May send events."""
 
 
+class Takes(Protocol):
+    """Takes events in."""
+
+    def accept(self, events: Sequence[Any], *, accepted_by: str, require: Require = anything) -> list[IntakeAnswer]:
+        """Answer each event by itself, in order, after what is accepted is durably stored."""
+
+
 class Reads(Protocol):
     """What the store can be asked. Rows as they are answered."""
 
@@ -102,7 +110,7 @@ class Wakes(Protocol):
 class Facade:
     """What the API stands in front of."""
 
-    intake: Intake
+    intake: Takes
     reader: Reads
     waker: Wakes
     reconciliations: ReconciliationReads

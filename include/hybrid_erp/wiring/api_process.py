@@ -17,6 +17,7 @@ from hybrid_erp.web.machines import MachineLogin
 from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.facade import StoreSide, requests_max
 from hybrid_erp.wiring.store_terms import terms_from_environment
+from hybrid_erp.wiring.telemetry import provide
 
 #: What is inside has so long to be answered after SIGTERM.
 STOP_SECONDS_MAX: Final = 60
@@ -39,6 +40,7 @@ def serve(host: str, port: int) -> None:
     Raises:
         ConfigurationError: The environment names no store, or no sensible limit.
     """
+    provide()
     side = StoreSide(terms_from_environment)
     application = api_process(side, requests_max())
     _ = side.facade, side.credentials  # what is missing shows now, not at the first event

@@ -19,7 +19,7 @@ from hybrid_erp.adapters.store.attendance import STAYS
 from hybrid_erp.adapters.store.turns import ATTENDED, DUE_ELSEWHERE, TAKEN
 from hybrid_erp.adapters.store.waking import channel_of
 from hybrid_erp.model.delivery import Role
-from hybrid_erp.wiring.connections import STORE, conninfo
+from hybrid_erp.wiring.connections import bell_conn_id, conninfo
 
 #: A run that was rung for looks into the store about now: a second ring would make a run that finds nothing.
 QUIET_SECONDS: Final = 2.0
@@ -51,11 +51,13 @@ class DeliveryBell(BaseEventTrigger):
 
     async def run(self) -> AsyncGenerator[TriggerEvent, None]:
         """Ring until told to stop; a lost connection is made anew."""
-        terms = await asyncio.to_thread(conninfo, STORE["delivery"])
+        terms = await asyncio.to_thread(lambda: conninfo(bell_conn_id()))
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(
-                    **{**terms, "application_name": f"hybrid_erp bell {self.erp} {self.role}"[:63]}, autocommit=True
+                    **{**terms, "application_name": f"hybrid_erp bell {self.erp} {self.role}"[:63]},
+                    autocommit=True,
+                    prepare_threshold=None,  # behind a pooler it hears nothing, and must do no harm
                 ) as connection:
                     await connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel_of(self.erp))))
                     yield _ring("listening")

@@ -17,6 +17,7 @@ from uuid import UUID
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from hybrid_erp.adapters.sessions import connect, prepare_in_own_session_alone
 from hybrid_erp.adapters.store.audit import PostgresAudit, from_json
 from hybrid_erp.adapters.store.dead_letters import PostgresDeadLetters
 from hybrid_erp.adapters.store.migrate import migrate
@@ -35,6 +36,7 @@ from hybrid_erp.wiring.cutover_cli import add_commands
 from hybrid_erp.wiring.dag_files import write_dags
 from hybrid_erp.wiring.pools import airflow_is_here, pools, pools_of_airflow, problems_of
 from hybrid_erp.wiring.restore_cli import add_store
+from hybrid_erp.wiring.store_terms import readable
 
 DSN_VARIABLE = "HYBRID_ERP_STORE_DSN"
 
@@ -104,15 +106,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _store(options: argparse.Namespace) -> psycopg.Connection[tuple[Any, ...]]:
+def _dsn(options: argparse.Namespace) -> str:
     if not options.dsn:
         raise OSError(f"no store is named; give --dsn or set {DSN_VARIABLE}")
-    return psycopg.connect(options.dsn, autocommit=True)
+    return readable(options.dsn)
+
+
+def _store(options: argparse.Namespace) -> psycopg.Connection[tuple[Any, ...]]:
+    return connect(_dsn(options))
 
 
 def _migrate(options: argparse.Namespace) -> int:
-    _store(options).close()
-    migrate(options.dsn)
+    migrate(_dsn(options))
     print("The store's schema is up to date.")
     return 0
 
@@ -226,9 +231,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _export_reconciliation(options: argparse.Namespace) -> int:
-    if not options.dsn:
-        raise OSError(f"no store is named; give --dsn or set {DSN_VARIABLE}")
-    with ConnectionPool(options.dsn, min_size=1, max_size=1, open=True) as pool:
+    with ConnectionPool(_dsn(options), min_size=1, max_size=1, open=True, configure=prepare_in_own_session_alone) as pool:
         found = PostgresReconciliationReading(pool).result(options.reconciliation)
     if found is None:
         raise NotReconcilableError(f"There is no reconciliation {options.reconciliation}.")

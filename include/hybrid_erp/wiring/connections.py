@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
 
-from hybrid_erp.wiring.store_terms import STORE, store_terms
+from hybrid_erp.wiring.store_terms import BELL, STORE, store_terms
 
 
 def connection(conn_id: str) -> Connection:
@@ -22,4 +23,13 @@ def conninfo(conn_id: str) -> dict[str, Any]:
     return store_terms({**words, "extra": found.extra_dejson})
 
 
-__all__ = ["STORE", "connection", "conninfo"]
+def bell_conn_id() -> str:
+    """The Connection that an ERP's bell listens by: one of its own where there is one, else that of deliveries."""
+    try:
+        connection(BELL)
+    except AirflowNotFoundException:
+        return STORE["delivery"]
+    return BELL
+
+
+__all__ = ["STORE", "bell_conn_id", "connection", "conninfo"]

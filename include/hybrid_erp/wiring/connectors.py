@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
 
+from hybrid_erp.adapters.sessions import connect_directly
 from hybrid_erp.model.delivery import ErpIdentity, Role
-from hybrid_erp.model.errors import ConfigurationError
+from hybrid_erp.model.errors import ConfigurationError, SharedSessionError, WrongSystemError
 from hybrid_erp.model.mapping import Mapping as AccountMapping
 from hybrid_erp.model.preflight import Quietness
 from hybrid_erp.ports import BooksReader, ErpConnector, LockOut
@@ -117,12 +118,20 @@ def _company(settings: Settings, erp: str, legal_entity: str) -> Company:
     return Company(erp, configured, company, legal_entity, settings.mappings[erp], expected)
 
 
+def _session(connection_id: str) -> psycopg.Connection[tuple[object, ...]]:
+    try:
+        return connect_directly(**conninfo(connection_id))
+    except SharedSessionError as error:
+        # What a claim sent is known by its session: one that others share would say that nothing is on its way any more (PROTOCOL S7).
+        raise WrongSystemError(f"{connection_id} leads through a pooler; an ERP has to be reached directly.") from error
+
+
 def _sql(company: Company) -> ErpConnector:
     from hybrid_erp.adapters.erps.sql import SqlConnector
     from hybrid_erp.adapters.erps.sql_pack import load_pack
 
     def connect(role: Role) -> psycopg.Connection[tuple[object, ...]]:
-        return psycopg.connect(**conninfo(company.connection_id(role)), autocommit=True)
+        return _session(company.connection_id(role))
 
     pack = load_pack(pack_folder(str(company.erp.pack)))
     return SqlConnector(connect, pack, company.mapping, legal_entity=company.legal_entity, expected=company.expected)
@@ -133,7 +142,7 @@ def _sql_books(company: Company) -> BooksReader:
     from hybrid_erp.adapters.erps.sql_pack import load_pack
 
     def connect() -> psycopg.Connection[tuple[object, ...]]:
-        return psycopg.connect(**conninfo(company.connection_id(Role.CONTROL)), autocommit=True)
+        return _session(company.connection_id(Role.CONTROL))
 
     pack = load_pack(pack_folder(str(company.erp.pack)))
     return SqlBooksReader(connect, pack, company.mapping, legal_entity=company.legal_entity, expected=company.expected)
@@ -144,7 +153,7 @@ def _sql_lock_out(company: Company) -> LockOut:
     from hybrid_erp.adapters.erps.sql_pack import load_pack
 
     def connect() -> psycopg.Connection[tuple[object, ...]]:
-        return psycopg.connect(**conninfo(company.custodian), autocommit=True)
+        return _session(company.custodian)
 
     pack = load_pack(pack_folder(str(company.erp.pack)))
     return SqlLockOut(connect, pack, expected=company.expected, ours=company.ours)
@@ -194,7 +203,7 @@ def _sql_quietness(company: Company) -> Quietness:
     from hybrid_erp.adapters.erps.sql_quietness import quietness
 
     pack = load_pack(pack_folder(str(company.erp.pack)))
-    return quietness(lambda: psycopg.connect(**conninfo(company.connection_id(Role.CANDIDATE)), autocommit=True), pack, company.expected)
+    return quietness(lambda: _session(company.connection_id(Role.CANDIDATE)), pack, company.expected)
 
 
 def _tryton_quietness(company: Company) -> Quietness:

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 
 import psycopg
 
+from hybrid_erp.adapters.sessions import connect
 from hybrid_erp.adapters.store.claims import PostgresClaims, Queue
 from hybrid_erp.adapters.store.mappings import PostgresMappings
 from hybrid_erp.adapters.store.settlements import PostgresSettlements
@@ -18,6 +19,7 @@ from hybrid_erp.model.delivery import Role
 from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.connections import STORE, conninfo
 from hybrid_erp.wiring.connectors import connector
+from hybrid_erp.wiring.telemetry import instruments, told_worker
 
 
 def worker_name() -> str:
@@ -28,7 +30,7 @@ def worker_name() -> str:
 @contextmanager
 def store_connection(duty: str) -> Iterator[psycopg.Connection]:
     """A connection to the store in the role of a duty, in autocommit."""
-    with psycopg.connect(**conninfo(STORE[duty]), autocommit=True) as connection:
+    with connect(**conninfo(STORE[duty])) as connection:
         yield connection
 
 
@@ -65,4 +67,5 @@ def worker(
             reader=reading,
             not_kept=erp_settings.not_kept,
         )
-        yield Worker(erp, legal_entity, PostgresClaims(claiming, name, role), delivery, erp_settings.lease_seconds, keep_turn)
+        claims = PostgresClaims(claiming, name, role)
+        yield told_worker(Worker(erp, legal_entity, claims, delivery, erp_settings.lease_seconds, keep_turn), instruments())

@@ -11,6 +11,7 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from hybrid_erp.adapters.sessions import prepare_in_own_session_alone
 from hybrid_erp.adapters.store.board import PostgresBoard
 from hybrid_erp.adapters.store.callers import PostgresCallers
 from hybrid_erp.adapters.store.documents import PostgresDocuments
@@ -30,6 +31,7 @@ from hybrid_erp.web.credentials import Credentials, Limits
 from hybrid_erp.web.oauth import Client, IssuerKeys
 from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.store_terms import STORE
+from hybrid_erp.wiring.telemetry import instruments, told_intake
 
 #: How a Connection's id becomes psycopg's parameters.
 Conninfo = Callable[[str], dict[str, Any]]
@@ -56,8 +58,9 @@ def requests_max() -> int:
 def store_pool(duty: str, *, size: int, conninfo: Conninfo) -> ConnectionPool[Connection[tuple[Any, ...]]]:
     """A bounded pool of store connections in the role of a duty."""
     # A connection that waited for long is checked before use: PostgreSQL may have been restarted meanwhile.
-    check = ConnectionPool.check_connection
-    pool = ConnectionPool(kwargs=conninfo(STORE[duty]), min_size=1, max_size=size, timeout=5, open=False, check=check)
+    check, configure = ConnectionPool.check_connection, prepare_in_own_session_alone
+    terms = conninfo(STORE[duty])
+    pool = ConnectionPool(kwargs=terms, min_size=1, max_size=size, timeout=5, open=False, check=check, configure=configure)
     pool.open()
     return pool
 
@@ -89,7 +92,7 @@ class StoreSide:
         reader_pool = store_pool("reader", size=4, conninfo=self.conninfo)
         problems = [{"file": each.file, "field": each.field, "reason": each.reason, "remedy": each.remedy} for each in configured.problems]
         return Facade(
-            Intake(configured.firm, PostgresIntake(intake_pool)),
+            told_intake(Intake(configured.firm, PostgresIntake(intake_pool)), instruments()),
             PostgresReader(reader_pool),
             Waker(reader_pool),
             PostgresReconciliationReading(reader_pool),

@@ -13,14 +13,17 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from packaging.specifiers import SpecifierSet
 
 from hybrid_erp import __version__
+from hybrid_erp.adapters.sessions import connect
 from hybrid_erp.adapters.store.installation import PostgresInstallation, is_known_schema, newest_schema
 from hybrid_erp.adapters.store.preflight_facts import PostgresPreflightFacts
 from hybrid_erp.adapters.store.trust import PostgresTrust
+from hybrid_erp.adapters.store.waking import hears
 from hybrid_erp.model.delivery import Role
 from hybrid_erp.operations.preflight.store_fit import CLOCK_SECONDS_MAX
 from hybrid_erp.settings import Settings
-from hybrid_erp.wiring.connections import STORE, connection, conninfo
+from hybrid_erp.wiring.connections import STORE, bell_conn_id, connection, conninfo
 from hybrid_erp.wiring.dag_files import bundle_folders, problems_of_dags
+from hybrid_erp.wiring.store_terms import BELL
 
 #: What is tested, and so what works. The same ranges as in pyproject.toml.
 SUPPORTED: Final = {
@@ -101,13 +104,35 @@ def _of_store() -> Iterator[str]:
             yield _NO_SUCH.format(conn_id, f"the store is reached by it for {duty}")
             continue
         try:
-            with psycopg.connect(**terms, autocommit=True) as opened:
+            with connect(**terms) as opened:
                 yield from _of_login(duty, conn_id, PostgresInstallation(opened))
                 if duty == "reader":
                     yield from _of_schema(opened)
+                elif duty == "delivery":
+                    yield from _of_bell(opened)
         except psycopg.Error as error:
-            told = str(error).strip().splitlines()[0]
-            yield f"The store does not let {conn_id} in: {told}. Correct the Connection, or the login in PostgreSQL."
+            yield _kept_out(conn_id, error)
+
+
+def _kept_out(conn_id: str, error: psycopg.Error) -> str:
+    told = str(error).strip().splitlines()[0]
+    return f"The store does not let {conn_id} in: {told}. Correct the Connection, or the login in PostgreSQL."
+
+
+def _of_bell(opened: psycopg.Connection[tuple[Any, ...]]) -> Iterator[str]:
+    """The bell's own Connection, where there is one, and whether a notification arrives there."""
+    conn_id = bell_conn_id()
+    try:
+        with connect(**conninfo(conn_id)) as listening:
+            if conn_id != STORE["delivery"]:
+                yield from _of_login("delivery", conn_id, PostgresInstallation(listening))
+            if not hears(listening, opened):
+                yield (
+                    f"No notification arrives at {conn_id}, so deliveries begin late: a pooler shares its session, or it is another store. "
+                    f"Add the Connection {BELL}: the login of deliveries, at PostgreSQL itself."
+                )
+    except psycopg.Error as error:
+        yield _kept_out(conn_id, error)
 
 
 def _of_login(duty: str, conn_id: str, store: PostgresInstallation) -> Iterator[str]:

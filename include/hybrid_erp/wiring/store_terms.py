@@ -8,9 +8,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
 from hybrid_erp.model.errors import ConfigurationError
 
 STORE: Final = {duty: f"hybrid_erp_{duty}" for duty in ("intake", "delivery", "cutover", "reader", "capture")}
+#: For LISTEN alone, which needs a session of its own: where the Connection of deliveries leads through a transaction pooler.
+BELL: Final = "hybrid_erp_bell"
 _EXTRA: Final = {"sslmode", "sslrootcert", "options", "connect_timeout"}
 
 
@@ -37,6 +42,24 @@ def terms_from_environment(conn_id: str) -> dict[str, Any]:
         return store_terms(json.loads(value) if value.startswith("{") else _words_of(value))
     except (ValueError, AttributeError):
         raise ConfigurationError(f"{variable} is neither JSON nor a URL.") from None  # and its content is a secret
+
+
+def readable(dsn: str) -> str:
+    """The same libpq URL or list of words, if libpq can read it.
+
+    Raises:
+        ConfigurationError: It cannot, or reads a part of the password as something else. libpq would quote it, and it is a secret.
+    """
+    try:
+        words = conninfo_to_dict(dsn)
+    except ProgrammingError:
+        words = {"host": "@"}
+    if "@" in str(words.get("host", "")) or not str(words.get("port", "5432")).replace(",", "").isdecimal():
+        raise ConfigurationError(
+            "The store's URL cannot be read; it is `postgresql://login:password@host:port/database`, and of the password : / @ and % "
+            "are written as %3A %2F %40 and %25."
+        )
+    return dsn
 
 
 def _words_of(url: str) -> dict[str, Any]:

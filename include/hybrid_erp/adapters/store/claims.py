@@ -135,7 +135,8 @@ CLAIM: LiteralString = f"""
     SELECT due.posting_id, due.legal_entity, due.destination, due.accepted_on, due.region, due.ownership_id, due.owner, due.period,
            claimed.role, claimed.mark_before, claimed.attempt, claimed.draft_id, before.quiet_seconds,
            coalesce(claimed.accounting_on, booked.accounting_on) AS accounting_on, booked.legal_number,
-           p.event_type, p.correlation_id, p.traceparent, p.data, encode(k.content_hash, 'hex') AS content_hash
+           p.event_type, p.correlation_id, p.traceparent, p.data,
+           extract(epoch FROM clock_timestamp() - p.accepted_at)::float AS waited_seconds, encode(k.content_hash, 'hex') AS content_hash
     FROM due JOIN claimed USING (posting_id) LEFT JOIN before USING (posting_id)
     LEFT JOIN LATERAL (SELECT c.accounting_on, c.legal_number FROM delivery c
                        WHERE c.accepted_on = due.accepted_on AND c.posting_id = due.posting_id AND c.legal_entity = due.legal_entity
@@ -221,4 +222,5 @@ def _to_claim(row: dict[str, Any], erp: str, terms: dict[str, Any], deadline: fl
         accounting_on=row["accounting_on"],
         legal_number=row["legal_number"],
         quiet_seconds=row["quiet_seconds"],
+        waited_seconds=row["waited_seconds"],
     )

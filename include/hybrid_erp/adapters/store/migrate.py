@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine
 
+from hybrid_erp.adapters.sessions import connect_directly
 from hybrid_erp.adapters.store.installation import is_known_schema, newest_schema
 from hybrid_erp.model.errors import StoreNewerError
 
@@ -22,8 +23,10 @@ def migrate(dsn: str) -> None:
     """Apply every migration that is missing; a libpq URL of a login that owns the store's database.
 
     Raises:
+        SharedSessionError: The URL leads through a pooler. Nothing is changed.
         StoreNewerError: A newer package has migrated the store further than this one knows. Nothing is changed.
     """
+    connect_directly(dsn).close()
     engine = create_engine(dsn.replace("postgresql://", "postgresql+psycopg://", 1))
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))

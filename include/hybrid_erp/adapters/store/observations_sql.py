@@ -25,6 +25,7 @@ KEEP_CURSOR: Final = """
 """
 CURSOR: Final = "SELECT cursor FROM observed_company WHERE erp = %(erp)s AND legal_entity = %(legal_entity)s"
 
+# Behind a pooler a session outlives the package that made these tables in it: who changes a column gives the table another name.
 STAGES: Final = (
     """
     CREATE TEMPORARY TABLE IF NOT EXISTS staged_document (

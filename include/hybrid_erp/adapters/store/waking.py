@@ -6,17 +6,29 @@ import threading
 import time
 from collections.abc import Iterable
 from typing import Any, Final
+from uuid import uuid4
 
-from psycopg import Connection, OperationalError
+from psycopg import Connection, OperationalError, sql
 from psycopg_pool import ConnectionPool
 
 QUIET_SECONDS: Final = 1.0
 NOTIFY: Final = "SELECT pg_notify(%s, '')"
+ARRIVES_WITHIN_SECONDS: Final = 2.0
 
 
 def channel_of(erp: str) -> str:
     """The NOTIFY channel of an ERP's deliveries."""
     return f"hybrid_erp:{erp}"
+
+
+def hears(listening: Connection[tuple[Any, ...]], notifying: Connection[tuple[Any, ...]]) -> bool:
+    """Whether a notification of one connection arrives at the other; both are in autocommit. A trial, on a channel of its own."""
+    channel = f"hybrid_erp_trial:{uuid4()}"
+    listening.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+    notifying.execute(NOTIFY, (channel,))
+    heard = any(True for _ in listening.notifies(timeout=ARRIVES_WITHIN_SECONDS, stop_after=1))
+    listening.execute(sql.SQL("UNLISTEN {}").format(sql.Identifier(channel)))
+    return heard
 
 
 class Waker:
