@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sandbox.site import Site
 
 DATABASE = "hybrid_erp"
-DUTIES = ("intake", "delivery", "cutover", "reader", "capture")
+DUTIES = ("intake", "delivery", "cutover", "reader", "capture", "retention")
 
 
 def prepare_store(site: Site) -> None:

@@ -33,6 +33,7 @@ from hybrid_erp.wiring.cutover_cli import add_commands
 from hybrid_erp.wiring.dag_files import write_dags
 from hybrid_erp.wiring.pools import airflow_is_here, pools, pools_of_airflow, problems_of
 from hybrid_erp.wiring.restore_cli import add_store
+from hybrid_erp.wiring.retention import words_of, would_erase
 
 DSN_VARIABLE = "HYBRID_ERP_STORE_DSN"
 
@@ -93,6 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     add_store(command)
     add_callers(command, _store, Path(os.environ.get("HYBRID_ERP_CONFIG", "config")))
     add_audit(command, _store)
+    payloads = command("payloads", _payloads, "Say which payloads would be erased now, and which are kept and why, under the reader role.")
+    payloads.add_argument("--config", type=Path, default=Path(os.environ.get("HYBRID_ERP_CONFIG", "config")))
     add_evidence(command, _store)
     add_webhooks(command, _store)
     return parser
@@ -198,6 +201,13 @@ def _pin(options: argparse.Namespace) -> int:
         version = PostgresOwnership(connection).move_pin(erp=options.erp, bridge_account=options.bridge_account, **terms)
     stays = f"stays with {options.erp}" if options.erp else "follows its region again"
     print(f"{options.routing_key} {stays}; the pins of {options.region} are at version {version}.")
+    return 0
+
+
+def _payloads(options: argparse.Namespace) -> int:
+    with _store(options) as connection:
+        for line in words_of(would_erase(load_settings(options.config), connection), dry_run=True):
+            print(line)
     return 0
 
 

@@ -52,7 +52,7 @@ def lacks_of(settings: Settings) -> Iterator[str]:
     yield from _of_plugin()
     yield from problems_of_dags(bundle_folders())
     yield from _of_airflow()
-    yield from _of_store()
+    yield from _of_store(settings)
     yield from _of_evidence()
     yield from _of_erps(settings)
 
@@ -96,8 +96,10 @@ def _of_airflow() -> Iterator[str]:
             yield f"Airflow's [{section}] {name} is {value:g}: a restart of the API server ends running tasks. Set it to {least} or more."
 
 
-def _of_store() -> Iterator[str]:
+def _of_store(settings: Settings) -> Iterator[str]:
     for duty, conn_id in STORE.items():
+        if duty == "retention" and settings.retention is None:
+            continue  # nobody uses it
         try:
             terms = conninfo(conn_id)
         except AirflowNotFoundException:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from hybrid_erp.model.errors import ConfigurationError
 
-STORE: Final = {duty: f"hybrid_erp_{duty}" for duty in ("intake", "delivery", "cutover", "reader", "capture")}
+STORE: Final = {duty: f"hybrid_erp_{duty}" for duty in ("intake", "delivery", "cutover", "reader", "capture", "retention")}
 _EXTRA: Final = {"sslmode", "sslrootcert", "options", "connect_timeout"}
 
 
