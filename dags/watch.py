@@ -1,6 +1,7 @@
 """Keep the store fit and the ERPs tidy: seal, make partitions, count dead letters, tell outages, look for what arrived late.
 
 * `keep_store` seals the audit trail, makes the next months' partitions and returns the number of dead letters.
+* `keep_heads` keeps the seals outside the store, signed, where the Airflow Connection `hybrid_erp_audit_heads` says.
 * `tell_outages` says which companies do not answer, since when, and when they are asked again; for each it returns the seconds.
 * `look_again` asks the ERPs for dead letters whose request may have arrived all the same; what is found goes back to its delivery.
 * `tell_hypercare` says of each region in hypercare what is open before its way back may be closed.
@@ -9,8 +10,9 @@
 
 A company that does not answer fails no task here; the log names it, and it is looked at again next time.
 
-**Red**: the store cannot be reached. Whether the audit trail still matches its seals is asked by `hybrid-erp audit-export` and
-`hybrid-erp audit-verify`; a finding there is an incident: keep the store as it is and call whoever answers for the audit trail.
+**Red**: the store cannot be reached. `keep_heads` also where the place outside cannot be reached, and where the store no longer holds what
+was kept of it (`audit-trail-changed`): that is an incident. Keep the store as it is, find the first row with `hybrid-erp audit-heads`, and
+call whoever answers for the audit trail.
 """
 
 from __future__ import annotations
@@ -51,6 +53,13 @@ with DAG(
         return keep_store()
 
     @task(retries=3, retry_delay=timedelta(seconds=30))
+    def keep_heads() -> dict[str, int]:
+        """Keep what was sealed outside the store."""
+        from hybrid_erp.wiring.audit_heads import keep_heads_outside
+
+        return keep_heads_outside()
+
+    @task(retries=3, retry_delay=timedelta(seconds=30))
     def look_again() -> dict[str, int]:
         """Ask the ERPs for dead letters that may have arrived after all."""
         from hybrid_erp.wiring.watching import look_again_everywhere
@@ -78,7 +87,7 @@ with DAG(
 
         return tell_hypercare()
 
-    keep_store()
+    keep_store() >> keep_heads()
     tell_outages()
     look_again()
     sweep_drafts()

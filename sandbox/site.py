@@ -70,11 +70,11 @@ class Site:
 
     def connections(self) -> dict[str, dict[str, object]]:
         """Every Airflow Connection of the site, by its id, in Airflow's JSON form."""
-        from sandbox.store_setup import evidence_connection, store_connections
+        from sandbox.store_setup import evidence_connections, store_connections
 
         database, tryton = (self.line_port(erp) for erp in LINES)
         reached = replace(self.cluster, port=database), {**self.ports, "tryton": tryton}
-        signing = evidence_connection(self.keys[EVIDENCE_KEY])
+        signing = evidence_connections(self.keys[EVIDENCE_KEY], self.folder / "audit-heads")
         own: dict[str, dict[str, object]] = {}
         if self.has_airflow:  # notes of runs, and whether Airflow has the pools and the logins that the plan names
             address = {"conn_type": "http", "host": HOST, "port": self.ports["airflow"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from sandbox.site import Site
 
 DATABASE = "hybrid_erp"
-DUTIES = ("intake", "delivery", "cutover", "reader", "capture")
+DUTIES = ("intake", "delivery", "cutover", "reader", "capture", "retention")
 
 
 def prepare_store(site: Site) -> None:
@@ -52,6 +53,9 @@ def store_connections(cluster: Cluster) -> dict[str, dict[str, object]]:
     }
 
 
-def evidence_connection(private_key: str) -> dict[str, dict[str, object]]:
-    """The Airflow Connection whose password is the key that evidence is signed with."""
-    return {"hybrid_erp_evidence_key": {"conn_type": "generic", "password": private_key}}
+def evidence_connections(private_key: str, heads: Path) -> dict[str, dict[str, object]]:
+    """The Airflow Connections of the key that evidence is signed with, and of the folder in which the audit trail's heads are kept."""
+    return {
+        "hybrid_erp_evidence_key": {"conn_type": "generic", "password": private_key},
+        "hybrid_erp_audit_heads": {"conn_type": "fs", "extra": {"path": str(heads)}},
+    }

@@ -397,3 +397,39 @@ def test_every_source_of_the_firm_is_configured_with_what_it_sends() -> None:
 
     for document_type, source in SOURCES.items():
         assert document_type in sources[source].document_types
+
+
+RETENTION_FILE = Path("retention.yaml")
+BAD_RETENTION: dict[str, tuple[str, str, str, str]] = {
+    "an unknown field": ("dry_run: true", "dry: true", "dry", "not permitted"),
+    "a rule without an owner": ("    owner: Data protection officer\n", "", "rules.0.owner", "required"),
+    "no time at all": ("days: 1095", "days: 0", "rules.0.days", "greater than or equal to 1"),
+    "a region that is none": ("regions: [emea, amer, apac]", "regions: [mars]", "rules.0.regions", "mars is no region"),
+    "two rules for one type": (
+        "[customer, worker]",
+        "[customer, expense]",
+        "(whole file)",
+        "two rules say how long expense of amer is kept",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BAD_RETENTION)
+def test_a_wrong_retention_erases_nothing(folder: Path, what: str) -> None:
+    old, new, field, reason = BAD_RETENTION[what]
+    rewrite(folder / RETENTION_FILE, old, new)
+
+    settings = load_settings(folder)
+
+    problem = the_problem(settings)
+    assert (problem.file, problem.field, problem.disables) == ("config/retention.yaml", field, "the erasure of payloads")
+    assert reason in problem.reason
+    assert settings.retention is None
+
+
+def test_without_a_retention_nothing_is_erased_and_nothing_is_wrong(folder: Path) -> None:
+    (folder / RETENTION_FILE).unlink()
+
+    settings = load_settings(folder)
+
+    assert (settings.retention, settings.problems) == (None, ())

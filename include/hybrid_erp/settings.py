@@ -206,6 +206,34 @@ class SourceSettings(_Settings):
         return self
 
 
+class RetentionRule(_Settings):
+    """How long the payloads of some document types are kept in some regions."""
+
+    document_types: Annotated[frozenset[DocumentType], Field(min_length=1)]
+    regions: Annotated[frozenset[Identifier], Field(min_length=1)]
+    days: Annotated[int, Field(ge=1, le=36_500)] = Field(description="Since the posting was settled.")
+    owner: Annotated[str, Field(min_length=3, max_length=200)]
+    reason: Annotated[str, Field(min_length=3, max_length=200)]
+
+
+class RetentionSettings(_Settings):
+    """After what time payloads are erased; what no rule names is kept."""
+
+    dry_run: bool = Field(default=True, description="Say every night what would be erased, and erase nothing.")
+    rules: Annotated[tuple[RetentionRule, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def one_rule_at_most(self) -> Self:
+        """Two rules for one region and type would be two answers."""
+        seen: set[tuple[str, str]] = set()
+        for rule in self.rules:
+            for each in ((region, document_type.value) for region in sorted(rule.regions) for document_type in sorted(rule.document_types)):
+                if each in seen:
+                    raise ValueError(f"two rules say how long {each[1]} of {each[0]} is kept")
+                seen.add(each)
+        return self
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something wrong in the configuration, and what it disables."""
@@ -236,6 +264,7 @@ class Settings:
     moving: frozenset[str] = field(default=frozenset())
     """The regions whose file has a plan, in order or not."""
     sources: dict[str, SourceSettings] = field(default_factory=dict)
+    retention: RetentionSettings | None = None
 
     @cached_property
     def region_of(self) -> dict[str, str]:
@@ -346,7 +375,8 @@ def load_settings(folder: Path, *, today: date | None = None) -> Settings:
     regions, moving = _plans(reader, regions, chart, today or datetime.now(UTC).date())
     in_order = {name: erp for name, erp in erps.items() if name in mappings}
     sources = _sources(reader, {code for region in regions.values() for code in region.legal_entities} | disabled)
-    return Settings(folder, chart, rules, in_order, regions, mappings, tuple(reader.problems), disabled, moving, sources)
+    retention = _retention(reader)
+    return Settings(folder, chart, rules, in_order, regions, mappings, tuple(reader.problems), disabled, moving, sources, retention)
 
 
 def _erps(reader: _Reader) -> dict[str, ErpSettings]:
@@ -385,6 +415,19 @@ def _sources(reader: _Reader, legal_entities: Container[str]) -> dict[str, Sourc
         else:
             found[str(name)] = source
     return found
+
+
+def _retention(reader: _Reader) -> RetentionSettings | None:
+    """How long payloads are kept. Without the file, for ever."""
+    file, disables = reader.folder / "retention.yaml", "the erasure of payloads"
+    if not file.exists() or (content := reader.content(file, disables)) is None:
+        return None
+    retention = reader.model(RetentionSettings, content, file, disables)
+    for number, rule in enumerate(retention.rules if retention else ()):
+        if unknown := sorted(each for each in rule.regions if not (reader.folder / "regions" / f"{each}.yaml").exists()):
+            reader.problems.append(Problem(reader.name_of(file), f"rules.{number}.regions", f"{unknown[0]} is no region.", disables))
+            return None
+    return retention
 
 
 def _wrong_source(name: str, source: SourceSettings, reader: _Reader, legal_entities: Container[str]) -> str | None:

@@ -203,6 +203,7 @@ def test_documents_are_counted_and_summed_up_to_the_freeze_and_up_to_the_end(mov
     rows = read(packed(store, move), "documents.jsonl")
 
     assert {row["document_type"] for row in rows} == {"journal_entry"}
+    assert columns(rows, "payloads_erased") == [(0,), (0,)]
     assert columns(rows, "erp", "role", "currency", "documents_before", "amount_before", "documents_after", "amount_after") == [
         (LEGACY, "control", None, 1, "0", 1, "0"),
         (CLOUD, "candidate", "EUR", 0, "0", 1, "1234.50"),
@@ -217,6 +218,15 @@ def test_what_was_delivered_after_the_end_is_not_counted(moved: tuple[Store, Mov
 
     assert read(packed(store, move), "documents.jsonl") == read(before, "documents.jsonl")
     assert read(packed(store, move), "number_series.jsonl") == read(before, "number_series.jsonl")
+
+
+def test_it_is_told_of_how_many_documents_the_payload_was_erased(moved: tuple[Store, Move]) -> None:
+    store, move = moved
+    store.sql("UPDATE posting SET data = '{}', erased_at = clock_timestamp() WHERE document_type = 'journal_entry'")
+
+    told = packed(store, move)
+
+    assert [row["payloads_erased"] == row["documents_after"] for row in read(told, "documents.jsonl")] == [True, True]
 
 
 def test_number_series_are_told_for_each_erp_and_legal_entity(moved: tuple[Store, Move]) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from hybrid_erp.adapters.store.audit import PostgresAudit
+from hybrid_erp.operations.evidence.keys import new_key
+from hybrid_erp.wiring.audit_heads import keep_heads_outside
 from hybrid_erp.wiring.cli import main
 from sandbox.site import Site
 from tests.builders import CONFIG, a_journal_entry
-from tests.stores import Store
+from tests.stores import CLOUD, Store, wait_until
 
 SAID = ["--by", "petra", "--reason", "restored"]
 
@@ -59,6 +63,26 @@ def test_an_erp_that_remembers_a_move_that_the_store_has_forgotten_stops_the_res
 
     assert "a move of emea is forgotten" in capsys.readouterr().err
     assert main(["store"]) == 1
+
+
+def test_what_was_kept_outside_stops_the_resumption_of_a_store_that_names_another_owner(
+    suspended: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suspended.sql("UPDATE ownership SET epoch = 1000000")
+    suspended.sql("UPDATE store_trust SET identity = store_identity()")
+    monkeypatch.setenv("AIRFLOW_CONN_HYBRID_ERP_EVIDENCE_KEY", json.dumps({"conn_type": "generic", "password": new_key()}))
+    place = {"conn_type": "fs", "extra": {"path": str(tmp_path)}}
+    monkeypatch.setenv("AIRFLOW_CONN_HYBRID_ERP_AUDIT_HEADS", json.dumps(place))
+    terms = {"bridge_account": "2900", "by": "petra", "reason": "runs off"}
+    suspended.ownership().move_pin(region="emea", routing_key="project:P-1", erp=CLOUD, **terms)
+    wait_until(lambda: bool(PostgresAudit(suspended.connect("delivery")).seal()))
+    assert keep_heads_outside()["files"] == 1
+    suspended.sql("SET session_replication_role = replica; DELETE FROM pin; DELETE FROM ownership_history WHERE after ? 'pin'")
+    assert main(["store", "suspend", *SAID]) == 0
+
+    assert main(["store", "resume", *SAID]) == 2
+
+    assert f"the pin of project:P-1 of region emea was {CLOUD} at " in capsys.readouterr().err
 
 
 def test_an_act_needs_a_name_and_a_reason(suspended: Store, capsys: pytest.CaptureFixture[str]) -> None:

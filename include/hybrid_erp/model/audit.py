@@ -56,6 +56,21 @@ def next_seal(region: str, last: Seal | None, to_xid: int, rows: Iterable[Mappin
     return Seal(*terms, seal_hash=seal_hash(*terms))
 
 
+def seal_to_json(seal: Seal) -> dict[str, Any]:
+    """A seal in JSON, hashes in hexadecimal."""
+    fields = {name: getattr(seal, name) for name in Seal.__slots__}
+    return {name: value.hex() if isinstance(value, bytes) else value for name, value in fields.items()}
+
+
+def seal_of_json(content: dict[str, Any]) -> Seal:
+    """A seal from JSON."""
+    numbers = (int(content[name]) for name in ("seal_no", "from_xid", "to_xid", "row_count"))
+    hashes = (bytes.fromhex(content[name]) for name in ("rows_hash", "previous_hash", "seal_hash"))
+    seal_no, from_xid, to_xid, row_count = numbers
+    rows_hash, previous_hash, seal_hash = hashes
+    return Seal(str(content["region"]), seal_no, from_xid, to_xid, row_count, rows_hash, previous_hash, seal_hash)
+
+
 def findings(
     seals: Sequence[Seal], rows: Sequence[Mapping[str, Any]], *, expected_head: str | None = None, section: bool = False
 ) -> Iterator[str]:

@@ -314,6 +314,13 @@ class EvidenceKeyError(HybridErpError):
     remedy = "Make and keep keys as docs/evidence.md says; a key is never written into a message."
 
 
+class AuditTrailChangedError(HybridErpError):
+    """The audit trail is not what was sealed, or not what was kept of it outside the store."""
+
+    code = "audit-trail-changed"
+    remedy = "Keep the store as it is, run `hybrid-erp audit-heads` to find the first row, and call whoever answers for the audit trail."
+
+
 class NoEvidenceError(HybridErpError):
     """There is no cutover that the evidence could be of."""
 

@@ -33,6 +33,8 @@ class DocumentPlace:
     legal_number: str | None
     posted_as: UUID | None
     """The posting that the ERP holds; None where the ERP had it before."""
+    payload_erased_at: datetime | None = None
+    """Since when the store has no longer what was received of the latest version; the ERP's word is all there is."""
 
 
 @dataclass(frozen=True, slots=True)

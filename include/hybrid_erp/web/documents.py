@@ -95,7 +95,12 @@ def _view(found: ReadDocument) -> dict[str, Any]:
         "source": place.source,
         "legal_entity": place.legal_entity,
         "region": place.region,
-        "latest": {"version": place.version, "posting_id": place.posting_id, "state": place.state},
+        "latest": {
+            "version": place.version,
+            "posting_id": place.posting_id,
+            "state": place.state,
+            "payload_erased_at": place.payload_erased_at,
+        },
         "erp": place.erp,
         "native_id": place.native_id,
         "native_number": (native and native.native_number) or place.native_number,

@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -18,17 +17,16 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from hybrid_erp.adapters.sessions import connect, prepare_in_own_session_alone
-from hybrid_erp.adapters.store.audit import PostgresAudit, from_json
 from hybrid_erp.adapters.store.dead_letters import PostgresDeadLetters
 from hybrid_erp.adapters.store.migrate import migrate
 from hybrid_erp.adapters.store.ownership import PostgresOwnership
 from hybrid_erp.adapters.store.reconciliations_reading import PostgresReconciliationReading
-from hybrid_erp.model.audit import Seal, findings
 from hybrid_erp.model.errors import ErpUnavailableError, HybridErpError, NotReconcilableError
 from hybrid_erp.operations.adopt import CrosswalkWriter, adopt_master_data
 from hybrid_erp.operations.establish import establish_ownership
 from hybrid_erp.settings import Settings, load_settings
 from hybrid_erp.web.report import TABLES, as_csv, as_html, as_json, no_link
+from hybrid_erp.wiring.cli_audit import add_audit
 from hybrid_erp.wiring.cli_callers import add_callers
 from hybrid_erp.wiring.cli_evidence import add_evidence
 from hybrid_erp.wiring.cli_webhooks import add_webhooks
@@ -36,6 +34,7 @@ from hybrid_erp.wiring.cutover_cli import add_commands
 from hybrid_erp.wiring.dag_files import write_dags
 from hybrid_erp.wiring.pools import airflow_is_here, pools, pools_of_airflow, problems_of
 from hybrid_erp.wiring.restore_cli import add_store
+from hybrid_erp.wiring.retention import words_of, would_erase
 from hybrid_erp.wiring.store_terms import readable
 
 DSN_VARIABLE = "HYBRID_ERP_STORE_DSN"
@@ -96,11 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     add_commands(command)
     add_store(command)
     add_callers(command, _store, Path(os.environ.get("HYBRID_ERP_CONFIG", "config")))
-    command("audit-seal", _seal, "Seal the audit trail now, under the delivery role.")
-    command("audit-export", _export, "Write the audit trail and its seals as JSON lines to standard output, under the reader role.")
-    verify = command("audit-verify", _verify, "Verify an exported audit trail, offline.", store=False)
-    verify.add_argument("file", type=Path)
-    verify.add_argument("--head", action="append", default=[], metavar="REGION=HASH", help="a seal's hash that was kept elsewhere")
+    add_audit(command, _store)
+    payloads = command("payloads", _payloads, "Say which payloads would be erased now, and which are kept and why, under the reader role.")
+    payloads.add_argument("--config", type=Path, default=Path(os.environ.get("HYBRID_ERP_CONFIG", "config")))
     add_evidence(command, _store)
     add_webhooks(command, _store)
     return parser
@@ -212,22 +209,15 @@ def _pin(options: argparse.Namespace) -> int:
     return 0
 
 
-def _person() -> str:
-    return os.environ.get("SUDO_USER") or os.environ.get("USER") or "platform-team"
-
-
-def _seal(options: argparse.Namespace) -> int:
+def _payloads(options: argparse.Namespace) -> int:
     with _store(options) as connection:
-        for seal in PostgresAudit(connection).seal():
-            print(f"{seal.region}={seal.seal_hash.hex()}  seal {seal.seal_no}, {seal.row_count} rows")
-    return 0
-
-
-def _export(options: argparse.Namespace) -> int:
-    with _store(options) as connection:
-        for line in PostgresAudit(connection).export():
+        for line in words_of(would_erase(load_settings(options.config), connection), dry_run=True):
             print(line)
     return 0
+
+
+def _person() -> str:
+    return os.environ.get("SUDO_USER") or os.environ.get("USER") or "platform-team"
 
 
 def _export_reconciliation(options: argparse.Namespace) -> int:
@@ -240,37 +230,6 @@ def _export_reconciliation(options: argparse.Namespace) -> int:
     else:
         print(as_json(found) if options.format == "json" else as_html(found, no_link, {}))
     return 0
-
-
-def _verify(options: argparse.Namespace) -> int:
-    seals: dict[str, list[Seal]] = defaultdict(list)
-    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    found = 0
-    with options.file.open(encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                content = json.loads(line)
-                if "seal" in content:
-                    seals[content["seal"]["region"]].append(from_json(content["seal"]))
-                else:
-                    row = content["row"]
-                    rows[row["region"]].append({**row, "xid": int(row["xid"])})
-            except (ValueError, LookupError, TypeError):
-                print(f"line {number} is neither a row nor a seal of an audit trail")
-                found += 1
-    heads = dict(head.split("=", 1) for head in options.head)
-    for region in sorted({*seals, *rows, *heads}):
-        for finding in findings(seals[region], rows[region], expected_head=heads.get(region)):
-            print(finding)
-            found += 1
-        sealed = min(sum(seal.row_count for seal in seals[region]), len(rows[region]))
-        print(f"{region}: {len(seals[region])} seals over {sealed} rows, {len(rows[region]) - sealed} rows not sealed yet.")
-    print(
-        "The audit trail is whole."
-        if not found
-        else f"{found} findings: keep everything as it is and call whoever answers for the audit trail."
-    )
-    return 1 if found else 0
 
 
 if __name__ == "__main__":

@@ -21,8 +21,10 @@ from hybrid_erp.adapters.store.waking import hears
 from hybrid_erp.model.delivery import Role
 from hybrid_erp.operations.preflight.store_fit import CLOCK_SECONDS_MAX
 from hybrid_erp.settings import Settings
+from hybrid_erp.wiring.audit_heads import PLACE
 from hybrid_erp.wiring.connections import STORE, bell_conn_id, connection, conninfo
 from hybrid_erp.wiring.dag_files import bundle_folders, problems_of_dags
+from hybrid_erp.wiring.evidence import KEY
 from hybrid_erp.wiring.store_terms import BELL
 
 #: What is tested, and so what works. The same ranges as in pyproject.toml.
@@ -53,7 +55,8 @@ def lacks_of(settings: Settings) -> Iterator[str]:
     yield from _of_plugin()
     yield from problems_of_dags(bundle_folders())
     yield from _of_airflow()
-    yield from _of_store()
+    yield from _of_store(settings)
+    yield from _of_evidence()
     yield from _of_erps(settings)
 
 
@@ -96,8 +99,10 @@ def _of_airflow() -> Iterator[str]:
             yield f"Airflow's [{section}] {name} is {value:g}: a restart of the API server ends running tasks. Set it to {least} or more."
 
 
-def _of_store() -> Iterator[str]:
+def _of_store(settings: Settings) -> Iterator[str]:
     for duty, conn_id in STORE.items():
+        if duty == "retention" and settings.retention is None:
+            continue  # nobody uses it
         try:
             terms = conninfo(conn_id)
         except AirflowNotFoundException:
@@ -165,6 +170,14 @@ def _of_schema(opened: psycopg.Connection[tuple[Any, ...]]) -> Iterator[str]:
         yield "The store is not the one that was last believed, and nothing is claimed. `hybrid-erp store show`, and docs/restore.md."
     elif trust.is_recovering:
         yield "The store is being recovered: every ERP is asked before anything is sent, and no region moves. `hybrid-erp store show`."
+
+
+def _of_evidence() -> Iterator[str]:
+    for conn_id, why in ((KEY, "evidence and the heads of the audit trail are signed by it"), (PLACE, "heads are kept there")):
+        try:
+            connection(conn_id)
+        except AirflowNotFoundException:
+            yield _NO_SUCH.format(conn_id, why)
 
 
 def _of_erps(settings: Settings) -> Iterator[str]:

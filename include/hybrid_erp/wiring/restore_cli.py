@@ -25,7 +25,6 @@ def _store(options: argparse.Namespace) -> int:
 
 
 def _show() -> int:
-    from hybrid_erp.model.trust import contradictions
     from hybrid_erp.wiring.restore import testimony
 
     told = testimony()
@@ -40,7 +39,9 @@ def _show() -> int:
         print(
             f"  {witness.legal_entity} at {witness.erp} has seen lock-out {witness.generation}; the store knows up to {witness.store_epoch}"
         )
-    found = contradictions(told.witnesses)
+    found = told.contradictions
+    for line in told.kept.heads if told.kept else ("no heads of the audit trail are kept outside the store",):
+        print(f"  {line}")
     for line in (*found, *(f"not answered: {each}" for each in told.silent)):
         print(f"  ! {line}")
     if not trust.is_believed:

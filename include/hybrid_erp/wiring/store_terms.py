@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from hybrid_erp.model.errors import ConfigurationError
 
-STORE: Final = {duty: f"hybrid_erp_{duty}" for duty in ("intake", "delivery", "cutover", "reader", "capture")}
+STORE: Final = {duty: f"hybrid_erp_{duty}" for duty in ("intake", "delivery", "cutover", "reader", "capture", "retention")}
 #: For LISTEN alone, which needs a session of its own: where the Connection of deliveries leads through a transaction pooler.
 BELL: Final = "hybrid_erp_bell"
 _EXTRA: Final = {"sslmode", "sslrootcert", "options", "connect_timeout"}

@@ -18,7 +18,9 @@ from hybrid_erp.model.read_through import DocumentPlace
 # that), then whichever ERP a control has posted it in: what a region has left behind stays where it was.
 PLACES: LiteralString = """
     SELECT latest.document_type, latest.number, latest.version, latest.source, latest.posting_id, o.legal_entity, o.region, o.state,
-           o.reason, there.erp, there.native_id, there.native_number, there.legal_number, there.posting_id AS posted_as
+           o.reason, there.erp, there.native_id, there.native_number, there.legal_number, there.posting_id AS posted_as,
+           (SELECT p.erased_at FROM posting_key k JOIN posting p USING (accepted_on, posting_id)
+            WHERE k.posting_id = latest.posting_id) AS payload_erased_at
     FROM (SELECT DISTINCT ON (identified_in) document_type, number, version, source, posting_id FROM document
           WHERE document_type = %(document_type)s AND number = %(number)s AND identified_in = ANY(%(identified_in)s)
           ORDER BY identified_in, version DESC) AS latest

@@ -73,7 +73,8 @@ DOCUMENTS: Final = """
     SELECT d.erp, d.legal_entity, p.document_type, d.role, b.currency,
            count(*) FILTER (WHERE d.settled_at <= %(frozen_at)s) AS documents_before,
            coalesce(sum(b.amount) FILTER (WHERE d.settled_at <= %(frozen_at)s), 0) AS amount_before,
-           count(*) AS documents_after, coalesce(sum(b.amount), 0) AS amount_after
+           count(*) AS documents_after, coalesce(sum(b.amount), 0) AS amount_after,
+           count(*) FILTER (WHERE p.erased_at IS NOT NULL) AS payloads_erased
     FROM delivery d JOIN posting p USING (accepted_on, posting_id)
     LEFT JOIN booked b ON b.erp = d.erp AND b.legal_entity = d.legal_entity AND b.posting_id = d.posting_id
     WHERE d.state = 'posted' AND d.legal_entity = ANY(%(legal_entities)s) AND d.erp IN (%(old_owner)s, %(new_owner)s)

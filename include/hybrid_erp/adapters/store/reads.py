@@ -13,7 +13,7 @@ from psycopg_pool import ConnectionPool
 
 POSTING: LiteralString = """
     SELECT p.posting_id, p.source, p.event_id, p.event_type, p.number, p.version, p.correlation_id, p.traceparent, p.accepted_at,
-           p.accepted_by, encode(k.content_hash, 'hex') AS content_hash
+           p.accepted_by, encode(k.content_hash, 'hex') AS content_hash, p.erased_at AS payload_erased_at
     FROM posting_key k JOIN posting p ON p.accepted_on = k.accepted_on AND p.posting_id = k.posting_id
     WHERE k.posting_id = %s
 """

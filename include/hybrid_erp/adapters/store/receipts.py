@@ -23,7 +23,7 @@ LACKING: LiteralString = """
     FROM posting_key k JOIN delivery d ON d.accepted_on = k.accepted_on AND d.posting_id = k.posting_id
     JOIN posting p ON p.accepted_on = k.accepted_on AND p.posting_id = k.posting_id
     WHERE d.erp = %(erp)s AND d.legal_entity = %(legal_entity)s AND d.state = 'posted' AND d.native_id IS NOT NULL
-      AND d.settled_at < %(settled_before)s AND p.document_type = ANY(%(document_types)s) AND p.data IS NOT NULL
+      AND d.settled_at < %(settled_before)s AND p.document_type = ANY(%(document_types)s) AND p.erased_at IS NULL
       AND (%(posting_ids)s::uuid[] IS NULL OR k.posting_id = ANY(%(posting_ids)s::uuid[]))
       AND NOT EXISTS (SELECT FROM observed_document o JOIN observed_company c USING (company_id)
                       WHERE c.erp = %(beside)s AND c.legal_entity = %(legal_entity)s AND o.match_key = d.posting_id)
