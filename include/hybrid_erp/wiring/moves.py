@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any, Final
 
 from hybrid_erp.adapters.store.cutovers import PostgresCutovers
-from hybrid_erp.adapters.store.hypercare import PostgresHypercare
 from hybrid_erp.model.cutover import Cutover, DesiredLockOut, LockOutEvent
 from hybrid_erp.model.errors import (
     ConfigurationError,
@@ -22,11 +21,12 @@ from hybrid_erp.model.errors import (
 from hybrid_erp.model.lock_out import is_locked
 from hybrid_erp.model.ownership import Phase
 from hybrid_erp.operations.cutover.release import release
-from hybrid_erp.operations.hypercare import Criterion, criteria, require_criteria
+from hybrid_erp.operations.hypercare import Criterion, require_criteria
 from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.connectors import lock_out
 from hybrid_erp.wiring.cutover import closers_of, move_of
 from hybrid_erp.wiring.delivery import store_connection
+from hybrid_erp.wiring.hypercare import criteria_of
 from hybrid_erp.wiring.over_budget import tell_late_step
 
 log: Final = logging.getLogger(__name__)
@@ -82,12 +82,10 @@ def hypercare_of(region: str) -> tuple[Criterion, ...]:
         ConfigurationError: It has no plan for its cutover.
     """
     configured = settings()
-    plan = configured.plan(region).cutover
-    if plan is None:
+    if configured.plan(region).cutover is None:
         raise ConfigurationError(f"Region {region} has no section `plan.cutover`.")
-    closed = {code: entity.closed_through for code, entity in configured.regions[region].legal_entities.items()}
     with store_connection("reader") as connection:
-        return criteria(plan.hypercare, PostgresHypercare(connection).facts(region, closed))
+        return criteria_of(configured, connection, region)
 
 
 def close_reverse(region: str, *, by: str, reason: str) -> None:
