@@ -1,4 +1,4 @@
-"""A verification bears no difference that the controllers have not signed (ACCOUNTING D23)."""
+"""A verification bears no difference that nobody has signed; a kind is held while somebody may post where nobody should."""
 
 from alembic import op
 
@@ -73,7 +73,44 @@ END
 $$;
 """
 
+# PROTOCOL R2. A hold is a freeze outside a move: no new control is claimed, what was begun and copies go on, and it ends when the ERP is as
+# it should be again.
+HOLDS = """
+ALTER TABLE ownership ADD COLUMN held_at timestamptz, ADD COLUMN held_because text,
+    ADD CHECK ((held_at IS NULL) = (held_because IS NULL));
+COMMENT ON COLUMN ownership.held_at IS 'Since when nothing new is claimed, because an ERP that should be locked out lets somebody post.';
+
+-- Holds these kinds of a region, and on demand lets go of every other one that is held. A move under way reads its own lock-outs back, and
+-- nothing is claimed in it: its kinds stay as they are. The kinds that have changed.
+CREATE FUNCTION hold_kinds(p_region text, p_kinds text[], p_let_go boolean, p_because text, p_by text) RETURNS text[] LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    ids integer[] := (SELECT array_agg(ownership_id) FROM ownership WHERE region = p_region);
+    changed integer[];
+BEGIN
+    IF ids IS NULL THEN RAISE EXCEPTION 'region % has no ownership', p_region USING ERRCODE = 'no_data_found'; END IF;
+    PERFORM lock_ownership(ids);
+    WITH held AS (
+        UPDATE ownership SET epoch = epoch + 1, held_at = CASE WHEN kind = ANY(p_kinds) THEN clock_timestamp() END,
+            held_because = CASE WHEN kind = ANY(p_kinds) THEN p_because END
+        WHERE region = p_region AND kind <> 'reference' AND cutover_id IS NULL
+          AND CASE WHEN kind = ANY(p_kinds) THEN held_at IS NULL ELSE p_let_go AND held_at IS NOT NULL END
+        RETURNING ownership_id
+    ) SELECT coalesce(array_agg(ownership_id), '{}') INTO changed FROM held;
+    INSERT INTO ownership_history (ownership_id, changed_by, reason, after)
+    SELECT ownership_id, p_by, coalesce(held_because, 'the ERP is as it should be again'),
+           jsonb_build_object('held', held_at IS NOT NULL, 'epoch', epoch) FROM ownership WHERE ownership_id = ANY(changed);
+    INSERT INTO audit (region, actor, action, details)
+    SELECT p_region, p_by, CASE WHEN held_at IS NULL THEN 'let_go' ELSE 'held' END,
+           jsonb_build_object('kind', kind, 'reason', held_because, 'epoch', epoch) FROM ownership WHERE ownership_id = ANY(changed);
+    RETURN ARRAY(SELECT kind FROM ownership WHERE ownership_id = ANY(changed) ORDER BY kind);
+END $$;
+REVOKE ALL ON FUNCTION hold_kinds FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION hold_kinds TO hybrid_erp_cutover;
+"""
+
 
 def upgrade() -> None:
     """Make everything."""
-    op.get_bind().exec_driver_sql(SIGNED.replace("%", "%%"))
+    for statements in (SIGNED, HOLDS):
+        op.get_bind().exec_driver_sql(statements.replace("%", "%%"))
