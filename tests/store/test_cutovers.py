@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from hybrid_erp.adapters.store.cutovers import TIMEOUTS
 from hybrid_erp.adapters.store.dead_letters import PostgresDeadLetters
@@ -350,6 +352,82 @@ def test_a_region_is_verified_only_by_a_reconciliation_with_the_zeros(region: St
         move.cutovers.verified(move.id, move.reconciled(**terms))
 
 
+SIGNED = {
+    "legal_entity": "DE01", "class": "rounding", "aspect": "tax", "posting_id": None, "legacy_id": "7", "cloud_id": "9", "number": "RE-7",
+    "document_type": "invoice", "amount": "0.02",
+}  # fmt: skip
+ALLOWED = {"legal_entity": "DE01", "class": "rounding", "amount": "0.05", "without_money": 1}
+
+
+def on_evidence(move: Move, **lists: Any) -> Move:
+    """Frozen on what was signed, and locked."""
+    evidence = {"checks": [{"name": "reconciliation_passed", "evidence": lists}]}
+    move.approved()
+    move.store.sql("UPDATE cutover SET evidence = %s WHERE cutover_id = %s", Jsonb(evidence), move.id)
+    assert move.cutovers.freeze(move.id) == "frozen"
+    assert move.cutovers.drained(move.id) == 0
+    move.read_back(move.intended())
+    move.cutovers.confirm_lock_out(move.id)
+    return move
+
+
+def differing(move: Move, *differences: tuple[str, str, str]) -> UUID:
+    """A reconciliation that passed, with differences of DE01: class, number, money moved."""
+    reconciliation = move.reconciled()
+    for place, (name, number, amount) in enumerate(differences):
+        move.store.sql(
+            """INSERT INTO reconciliation_difference (reconciliation_id, legal_entity, difference_no, class, aspect, gross, moved,
+                   legacy, cloud, legacy_id, cloud_id, number, document_type, why, ignored, arrived)
+               VALUES (%s, 'DE01', %s, %s, 'tax', %s, 0, '', '', '7', '9', %s, 'invoice', '', '', false)""",
+            reconciliation, place, name, amount, number,
+        )  # fmt: skip
+    return reconciliation
+
+
+@pytest.mark.parametrize(
+    ("differences", "lists", "told"),
+    [
+        ([("rounding", "RE-7", "0.02")], {"to_sign": [SIGNED]}, None),
+        ([("rounding", "RE-7", "0.03")], {"to_sign": [SIGNED]}, r"1 rounding of DE01 \(0\.03\)"),
+        ([("rounding", "RE-8", "0.02")], {"to_sign": [SIGNED]}, r"1 rounding of DE01 \(0\.02\)"),
+        ([("rounding", "RE-7", "0.02")], {"to_sign": [SIGNED | {"legal_entity": "UK01"}]}, "1 rounding of DE01"),
+        ([("rounding", "RE-7", "0")], {}, "1 rounding of DE01"),
+        ([("rounding", "RE-7", "0.02"), ("rounding", "RE-8", "0.05")], {"to_sign": [SIGNED], "may_arise": [ALLOWED]}, None),
+        ([("rounding", "RE-8", "0.03"), ("rounding", "RE-9", "0.03")], {"may_arise": [ALLOWED]}, r"2 rounding of DE01 \(0\.06\)"),
+        ([("rounding", "RE-8", "0"), ("rounding", "RE-9", "0")], {"may_arise": [ALLOWED]}, "2 rounding of DE01"),
+        ([("timing", "RE-8", "0.01")], {"may_arise": [ALLOWED]}, "1 timing of DE01"),
+        ([("rounding", "RE-8", "0.01")], {"may_arise": [ALLOWED | {"legal_entity": "UK01"}]}, "1 rounding of DE01"),
+    ],
+)
+def test_a_verification_bears_no_difference_that_nobody_has_signed(
+    region: Store, differences: list[tuple[str, str, str]], lists: dict[str, Any], told: str | None
+) -> None:
+    move = on_evidence(Move(region), **lists)
+    reconciliation = differing(move, *differences)
+
+    if told is None:
+        move.cutovers.verified(move.id, reconciliation)
+        assert phases(region) == {"verified"}
+    else:
+        with pytest.raises(OwnershipConflictError, match=f"not signed by the controllers: {told}"):
+            move.cutovers.verified(move.id, reconciliation)
+        assert phases(region) == {"locked"}
+
+
+def test_what_a_rule_of_the_plan_lets_pass_and_what_has_arrived_need_no_signature(region: Store) -> None:
+    move = on_evidence(Move(region))
+    reconciliation = move.reconciled()
+    for place, (ignored, arrived) in enumerate([("Controller: copies bear one date", False), ("", True)]):
+        region.sql(
+            """INSERT INTO reconciliation_difference (reconciliation_id, legal_entity, difference_no, class, aspect, gross, moved,
+                   legacy, cloud, number, document_type, why, ignored, arrived)
+               VALUES (%s, 'DE01', %s, 'timing', 'issue date', 0, 0, '', '', '', '', '', %s, %s)""",
+            reconciliation, place, ignored, arrived,
+        )  # fmt: skip
+
+    move.cutovers.verified(move.id, reconciliation)
+
+
 def test_a_reconciliation_from_before_the_lock_out_verifies_nothing(region: Store) -> None:
     move = Move(region).drained()
     early = move.reconciled()
@@ -419,6 +497,12 @@ DISTURBANCES: dict[str, tuple[Callable[[Move], object], str]] = {
         lambda m: m.store.sql("UPDATE cutover SET verified_at = verified_at - interval '10 min'"), "the verification is too old"),
     "the verification is another cutover's": (
         lambda m: m.store.sql("UPDATE cutover SET locked_at = clock_timestamp()"), "began before the lock-out"),
+    "a difference was never signed": (
+        lambda m: m.store.sql(
+            """INSERT INTO reconciliation_difference (reconciliation_id, legal_entity, difference_no, class, aspect, gross, moved,
+                   legacy, cloud, number, document_type, why, ignored, arrived)
+               SELECT reconciliation_id, 'DE01', 99, 'tax', 'tax', 1, 0, '', '', '', '', '', '', false FROM reconciliation"""),
+        "not signed by the controllers: 1 tax of DE01"),
     "the lock-out was read back too long ago": (
         lambda m: m.store.sql("UPDATE lock_out SET read_back_at = read_back_at - interval '10 min'"), "was not read back"),
     "the lock-out was not read back since": (

@@ -110,6 +110,7 @@ def test_the_delivery_moves_a_posting_and_never_changes_what_it_is(store: Store)
         "SELECT switch_ownership('00000000-0000-0000-0000-000000000000', '', '{}', 'me')",
         "SELECT record_approval('00000000-0000-0000-0000-000000000000', 'migration_lead', '', '', 'me', '', now())",
         "SELECT close_reverse('emea', 'me', 'why not')",
+        "SELECT hold_kinds('emea', '{}', true, 'why not', 'me')",
     ],
 )
 def test_ownership_is_out_of_reach_of_every_other_duty(store: Store, duty: str, statement: str) -> None:

@@ -16,7 +16,7 @@ from hybrid_erp.model.cutover import Direction, Mode
 from hybrid_erp.model.delivery import FailureClass, Role
 from hybrid_erp.model.documents import DocumentType
 from hybrid_erp.model.ownership import OWNED_KINDS, Phase
-from hybrid_erp.model.preflight import Issued, IssuedNumber, MoveMade, Stuck
+from hybrid_erp.model.preflight import Cell, Issued, IssuedNumber, LetPass, MoveMade, Stuck
 from tests.builders import a_journal_entry
 from tests.observed import a_booking, a_line, an_entry
 from tests.store.cutovers import ENTITIES, KINDS, VERSIONS, Move, dual_run
@@ -135,6 +135,30 @@ def test_the_latest_reconciliation_that_has_ended_tells_what_it_covers_and_found
     assert (found.reconciliation_id, found.passed, found.legal_entities) == (latest, True, frozenset(ENTITIES))
     assert (found.configuration, found.mappings) == (VERSIONS.configuration, VERSIONS.mappings)
     assert found.differences == {"rounding": (2, Decimal(0)), "timing": (4, Decimal(0))}  # of two legal entities
+
+
+def test_what_remains_is_told_one_by_one_with_its_cells_and_what_a_rule_lets_pass_in_count(
+    region: Store, facts: PostgresPreflightFacts
+) -> None:
+    reconciliation = Move(region).reconciled(differences=["in_flight"])
+    kinds = [("tax", "0.00", ""), ("rounding", "0.02", ""), ("timing", "0", "rule"), ("timing", "0", "rule")]
+    for number, (name, moved, ignored) in enumerate(kinds):
+        region.sql(
+            """INSERT INTO reconciliation_difference (reconciliation_id, legal_entity, difference_no, class, aspect, gross, moved,
+                   legacy, cloud, number, document_type, why, ignored, arrived)
+               VALUES (%s, 'DE01', %s, %s, 'tax', 0, %s, '', '', 'RE-7', 'invoice', 'by line', %s, false)""",
+            reconciliation, 10 + number, name, moved, ignored,
+        )  # fmt: skip
+    region.sql("INSERT INTO reconciliation_amount VALUES (%s, 'DE01', 11, '2026-10', '5300', 'EUR', -0.02)", reconciliation)
+
+    found = facts.latest("emea")
+
+    assert found is not None
+    assert [(each.difference_class, each.amount, each.cells) for each in found.remaining] == [
+        ("tax", Decimal("0.00"), ()),
+        ("rounding", Decimal("0.02"), (Cell("2026-10", "5300", "EUR", Decimal("-0.02")),)),
+    ]
+    assert found.let_pass == (LetPass("DE01", "timing", "tax", "rule", 2),)
 
 
 # Deliveries

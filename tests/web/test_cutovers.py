@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from hybrid_erp.model.cutover import Step
+from hybrid_erp.operations.hypercare import Criterion
+from hybrid_erp.web.api import Facade, build_api
 from tests.builders import a_journal_entry
+from tests.fakes import FakeLogin
 from tests.results import HOSTILE
 from tests.store.cutovers import Move, dual_run
 from tests.stores import CLOUD, LEGACY, Store
@@ -88,6 +92,20 @@ def test_who_said_yes_and_the_timeline_are_told(client: Client, region: Store) -
     assert (told["outcome"], told["old_owner"], told["new_owner"]) == ("switched", LEGACY, CLOUD)
     assert [each["approved_by"] for each in told["approvals"]] == ["lee", "carla", "carla"]
     assert 'http-equiv="refresh"' not in html
+
+
+def test_what_is_open_before_the_way_back_is_closed_is_told_in_hypercare_alone(facade: Facade, login: FakeLogin, region: Store) -> None:
+    asked = replace(facade, hypercare=lambda region: (Criterion("at most 1.00% in doubt", "2 of 4, 50.00%", holds=False),))
+    client = Client(build_api(lambda: asked, login))
+    assert client.get("/v1/cutovers/emea").json()["hypercare"] == []
+    Move(region).opened()
+
+    _, outline = outline_of(client)
+
+    assert client.get("/v1/cutovers/emea").json()["hypercare"] == [
+        {"wanted": "at most 1.00% in doubt", "found": "2 of 4, 50.00%", "holds": False}
+    ]
+    assert "at most 1.00% in doubt: 2 of 4, 50.00%" in " ".join(outline.text)
 
 
 def test_a_move_under_way_is_held_against_its_rehearsals(client: Client, region: Store) -> None:

@@ -123,6 +123,42 @@ def test_what_is_shown_names_every_check_the_hash_and_who_asked(move: Move) -> N
     assert "Asked for by **lena**: it is time (CHG-1)" in shown
 
 
+REMAINING: dict[str, list[dict[str, Any]]] = {
+    "to_sign": [
+        {"legal_entity": entity, "class": "rounding", "aspect": "tax", "posting_id": None, "legacy_id": "7", "cloud_id": "9",
+         "number": number, "document_type": "invoice", "amount": "0.02", "why": "rounds | by line", "cleared_by": "tryton: debit 2400 0.02"}
+        for entity, number in (("DE01", "RE-7"), ("UK01", "INV-1"))
+    ],
+    "may_arise": [{"legal_entity": "DE01", "class": "rounding", "amount": "0.05", "without_money": 0, "owner": "Carla", "reason": "so"}],
+    "let_pass": [{"legal_entity": "DE01", "class": "timing", "aspect": "issue date", "rule": "Carla: one date", "count": 3}],
+}  # fmt: skip
+
+
+def test_a_controller_reads_each_difference_of_the_own_company_and_the_lead_reads_all(move: Move) -> None:
+    checks = [{"verdict": "pass", "name": "reconciliation_passed", "found": "passed", "evidence": REMAINING}]
+    move.cutovers.store_evidence(move.id, {"checks": checks}, "a" * 64)
+
+    controller, lead = body_of(move.now, ("controller",), "DE01"), body_of(move.now, ("lead",))
+
+    assert "| DE01 invoice RE-7: tax | 0.02 (rounding) | rounds \\| by line | tryton: debit 2400 0.02 |" in controller
+    assert "| DE01 rounding | 0.05 | 0 | Carla: so |" in controller
+    assert "3 of DE01 in issue date (Carla: one date)" in controller
+    assert "INV-1" not in controller
+    assert "INV-1" in lead
+
+
+def test_what_is_not_shown_of_a_long_list_is_said(move: Move) -> None:
+    many = {"to_sign": REMAINING["to_sign"][:1] * 42}
+    checks = [{"verdict": "pass", "name": "reconciliation_passed", "found": "passed", "evidence": many}]
+    move.cutovers.store_evidence(move.id, {"checks": checks}, "a" * 64)
+
+    shown = body_of(move.now, ("controller",), "DE01")
+
+    assert shown.count("RE-7") == 40
+    assert "**42 differences remain.**" in shown
+    assert "2 more are in the evidence." in shown
+
+
 OVERRIDING = {
     "request": {"override_blackout": "the <licence> ends"},
     "checks": [{"verdict": "warn", "name": "blackout_dates", "found": "year end", "evidence": {"overridden": ["UK01"]}}],

@@ -72,6 +72,9 @@ class Hypercare(_Part):
     reconciliations_passed_min: Annotated[int, Field(ge=1, le=1000)] = 5
     """The latest ones, in a row."""
     dead_letters_max: Annotated[int, Field(ge=0)] = 0
+    error_share_max: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    """Of the postings that the new owner has answered since the switch, how many it may have refused for good or left in doubt, even if
+    they were repaired afterwards."""
 
 
 class CutoverPlan(_Part):

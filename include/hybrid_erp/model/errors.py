@@ -248,7 +248,10 @@ class LockOutUndoneError(HybridErpError):
     """Somebody may post in an ERP that its region has left."""
 
     code = "lock-out-undone"
-    remedy = "Find out who gave the right and take it away again. What was posted meanwhile is captured; reconcile the region."
+    remedy = (
+        "Find out who gave the right and take it away again: until then nothing new of the kind is claimed in its region. "
+        "What was posted meanwhile is captured; reconcile the region."
+    )
 
 
 class SmokeTestFailedError(HybridErpError):

@@ -77,6 +77,48 @@ class Issued:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """By how much one cell of the trial balance differs, cloud less legacy."""
+
+    period: str
+    account: str
+    """Canonical."""
+    currency: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class RemainingDifference:
+    """One difference that need not be zero for a flip, as it is listed for whoever signs it (ACCOUNTING D23)."""
+
+    legal_entity: str
+    difference_class: str
+    aspect: str
+    posting_id: UUID | None
+    legacy_id: str | None
+    cloud_id: str | None
+    number: str
+    document_type: str
+    amount: Decimal
+    """The money it moves, in functional currency, never negative."""
+    why: str
+    cells: tuple[Cell, ...] = ()
+    """Empty: it moves nothing between accounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class LetPass:
+    """Differences that a rule of the region's plan lets pass; none of them moves money."""
+
+    legal_entity: str
+    difference_class: str
+    aspect: str
+    rule: str
+    """Whose, and why."""
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class LatestReconciliation:
     """The last reconciliation of a region that has ended."""
 
@@ -89,6 +131,9 @@ class LatestReconciliation:
     mappings: Mapping[str, str]
     differences: Mapping[str, tuple[int, Decimal]] = field(default_factory=dict)
     """Count and sum of the differences of each class, without what has arrived since."""
+    remaining: tuple[RemainingDifference, ...] = ()
+    """Each that need not be zero for a flip, without what a rule lets pass."""
+    let_pass: tuple[LetPass, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from hybrid_erp.flow.checks import Require, anything
 from hybrid_erp.flow.intake import IntakeAnswer, Verdict
 from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE
 from hybrid_erp.model.errors import ForbiddenEventError
+from hybrid_erp.operations.hypercare import Criterion
 from hybrid_erp.web.callers import Caller
 from hybrid_erp.web.cutovers import BoardReads, add_cutovers
 from hybrid_erp.web.description import REFUSALS, described, of_events
@@ -128,6 +129,8 @@ class Facade:
     """Of legal entities."""
     documents: DocumentReads | None = None
     """What ERPs can be asked; None: this process has no way to them."""
+    hypercare: Callable[[str], Sequence[Criterion]] = lambda region: ()
+    """What must be so before a region's way back is closed."""
 
 
 def build_api(open_facade: Callable[[], Facade], login: Login) -> FastAPI:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, Response
 
+from hybrid_erp.model.ownership import Phase
 from hybrid_erp.operations.cutover.forecast import Forecast, forecast, plan_of
 from hybrid_erp.web.description import Name
 from hybrid_erp.web.evidence import OUTCOMES
@@ -33,7 +34,10 @@ def add_cutovers(api: FastAPI, run: Any) -> None:
         found: Mapping[str, Any] | None = await run(lambda facade: facade.board.region(region))
         if found is None:
             raise HTTPException(404, f"There is no region {region}.")
-        return {**found, "cutovers": [_move(each, found["at"]) for each in found["cutovers"]]}
+        watched = any(each["phase"] == Phase.HYPERCARE for each in found["ownership"])
+        criteria = await run(lambda facade: facade.hypercare(region)) if watched else ()
+        hypercare = [{"wanted": each.wanted, "found": each.found, "holds": each.holds} for each in criteria]
+        return {**found, "hypercare": hypercare, "cutovers": [_move(each, found["at"]) for each in found["cutovers"]]}
 
     @api.get("/v1/cutovers/{region}")
     async def cutovers(region: Name) -> Response:

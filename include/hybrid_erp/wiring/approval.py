@@ -16,6 +16,8 @@ from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.delivery import store_connection
 
 ASKED_ON: Final = "evidence_hash"
+#: Of the differences that a yes signs, so many are shown; the evidence has them all, and the hash covers it.
+TO_SIGN_SHOWN: Final = 40
 
 
 class ApprovalRetryPolicy(RetryPolicy):
@@ -70,7 +72,7 @@ class RecordedApproval(ApprovalOperator):
         self.subject = (
             f"{found.mode.value} {found.direction.value} of {found.region}: {self.role.value.replace('_', ' ')} {self.legal_entity}".strip()
         )
-        self.body = body_of(found, self.people)
+        self.body = body_of(found, self.people, self.legal_entity)
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
@@ -110,8 +112,11 @@ class RecordedApproval(ApprovalOperator):
         return approvers.migration_lead if self.role is ApproverRole.MIGRATION_LEAD else approvers.controllers[self.legal_entity]
 
 
-def body_of(found: Cutover, people: tuple[str, ...]) -> str:
-    """What a person reads before the answer, in Markdown: the request, every check, and the hash of both."""
+def body_of(found: Cutover, people: tuple[str, ...], legal_entity: str = "") -> str:
+    """What a person reads before the answer, in Markdown: the request, every check, what remains to be signed, and the hash of it all.
+
+    `legal_entity`: of which the differences are told; empty: of all.
+    """
     evidence = found.evidence or {}
     lines = [
         f"**{found.old_owner} → {found.new_owner}**, {', '.join(found.kinds)} of {', '.join(found.legal_entities)}, "
@@ -122,6 +127,7 @@ def body_of(found: Cutover, people: tuple[str, ...]) -> str:
         "| | Check | Found |",
         "|---|---|---|",
         *(f"| {each['verdict']} | {each['name'].replace('_', ' ')} | {_cell(each['found'])} |" for each in evidence.get("checks", ())),
+        *_to_sign(evidence, legal_entity),
         "",
         f"Evidence `{found.evidence_hash}`, configuration `{found.configuration[:16]}`, package {found.package}. Silence is a no.",
     ]
@@ -140,6 +146,56 @@ def _override(found: Cutover) -> list[str]:
     why = _cell((found.evidence or {})["request"]["override_blackout"])
     who = ", ".join(entities)
     return ["", f"**A blackout date of {who} is overridden**: {why}. A second controller of each has to agree, another than the first."]
+
+
+def _to_sign(evidence: Mapping[str, Any], legal_entity: str) -> list[str]:
+    """Each difference that remains, and what may still arise until the switch: the yes signs both (ACCOUNTING D23)."""
+    told: Mapping[str, Any] = next((each["evidence"] for each in evidence.get("checks", ()) if each["name"] == "reconciliation_passed"), {})
+    mine = {
+        name: [each for each in told.get(name, ()) if legal_entity in ("", each["legal_entity"])]
+        for name in ("to_sign", "may_arise", "let_pass")
+    }
+    lines = []
+    if remaining := mine["to_sign"]:
+        lines = [
+            "",
+            f"**{len(remaining)} differences remain.** Your yes signs each:",
+            "",
+            *_head("Document", "Amount", "Why", "Cleared by"),
+        ]
+        lines += [
+            _row(_named(each), f"{each['amount']} ({each['class']})", each["why"], each["cleared_by"]) for each in remaining[:TO_SIGN_SHOWN]
+        ]
+        if (left := len(remaining) - TO_SIGN_SHOWN) > 0:
+            lines += ["", f"{left} more are in the evidence."]
+    if allowed := mine["may_arise"]:
+        lines += [
+            "",
+            "**May still arise until the switch**, no more than this:",
+            "",
+            *_head("Class", "In sum", "Without money", "Whose, and why"),
+        ]
+        lines += [
+            _row(f"{each['legal_entity']} {each['class']}", each["amount"], each["without_money"], f"{each['owner']}: {each['reason']}")
+            for each in allowed
+        ]
+    if passing := mine["let_pass"]:
+        words = "; ".join(f"{each['count']} of {each['legal_entity']} in {each['aspect']} ({each['rule']})" for each in passing)
+        lines += ["", f"Let pass by the plan, none with money: {_cell(words)}."]
+    return lines
+
+
+def _named(each: Mapping[str, Any]) -> str:
+    what = f"{each['document_type'].replace('_', ' ')} {each['number']}".strip() or each["legacy_id"] or each["cloud_id"] or "the balance"
+    return f"{each['legal_entity']} {what}: {each['aspect']}"
+
+
+def _head(*names: str) -> list[str]:
+    return [_row(*names), "|" + "---|" * len(names)]
+
+
+def _row(*cells: Any) -> str:
+    return "| " + " | ".join(map(_cell, cells)) + " |"
 
 
 def _cell(text: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Final
@@ -23,6 +23,7 @@ from hybrid_erp.adapters.store.waking import Waker
 from hybrid_erp.flow.intake import Intake
 from hybrid_erp.model.documents import DOCUMENTS_BY_TYPE
 from hybrid_erp.model.errors import ConfigurationError
+from hybrid_erp.operations.hypercare import Criterion
 from hybrid_erp.operations.read_through import ReadThrough
 from hybrid_erp.ports import ErpConnector
 from hybrid_erp.settings import Settings
@@ -30,6 +31,7 @@ from hybrid_erp.web.api import Facade
 from hybrid_erp.web.credentials import Credentials, Limits
 from hybrid_erp.web.oauth import Client, IssuerKeys
 from hybrid_erp.wiring.configuration import settings
+from hybrid_erp.wiring.hypercare import criteria_of
 from hybrid_erp.wiring.store_terms import STORE
 from hybrid_erp.wiring.telemetry import instruments, told_intake
 
@@ -104,7 +106,14 @@ class StoreSide:
             {number: account.name for number, account in configured.chart.accounts.items()},
             configured.region_of,
             self._read_through(configured, reader_pool),
+            partial(self._hypercare, configured, reader_pool),
         )
+
+    def _hypercare(
+        self, configured: Settings, reader_pool: ConnectionPool[Connection[tuple[Any, ...]]], region: str
+    ) -> Sequence[Criterion]:
+        with reader_pool.connection() as connection:
+            return criteria_of(configured, connection, region)
 
     def _read_through(self, configured: Settings, reader_pool: ConnectionPool[Connection[tuple[Any, ...]]]) -> ReadThrough | None:
         if self.company is None:

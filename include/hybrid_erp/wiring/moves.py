@@ -7,8 +7,10 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from psycopg import Connection
+
 from hybrid_erp.adapters.store.cutovers import PostgresCutovers
-from hybrid_erp.adapters.store.hypercare import PostgresHypercare
+from hybrid_erp.adapters.store.ownership import PostgresOwnership
 from hybrid_erp.model.cutover import Cutover, DesiredLockOut, LockOutEvent
 from hybrid_erp.model.errors import (
     ConfigurationError,
@@ -19,14 +21,16 @@ from hybrid_erp.model.errors import (
     SmokeTestFailedError,
     WrongSystemError,
 )
-from hybrid_erp.model.lock_out import is_locked
+from hybrid_erp.model.lock_out import PostingRight, rights_to_take
 from hybrid_erp.model.ownership import Phase
+from hybrid_erp.operations.cutover.lock_watch import ReadBack, hold_what_is_undone
 from hybrid_erp.operations.cutover.release import release
-from hybrid_erp.operations.hypercare import Criterion, criteria, require_criteria
+from hybrid_erp.operations.hypercare import Criterion, require_criteria
 from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.connectors import lock_out
 from hybrid_erp.wiring.cutover import closers_of, move_of
 from hybrid_erp.wiring.delivery import store_connection
+from hybrid_erp.wiring.hypercare import criteria_of
 from hybrid_erp.wiring.over_budget import tell_late_step
 
 log: Final = logging.getLogger(__name__)
@@ -38,11 +42,13 @@ FORGOTTEN_AFTER: Final = timedelta(hours=1)
 def watch_moves() -> dict[str, int]:
     """End what a dead run has left frozen or half released, read back every lock-out that should stand, and tell which move is late.
 
+    What somebody may post where nobody should is held: nothing new of its kind is claimed until the ERP tells that it is locked out.
+
     Raises:
         LockOutUndoneError: Somebody may post where nobody should.
     """
     ended = sum(_ended(each) for each in cutovers_under_way())
-    undone = list(filter(None, map(_undone, _lock_outs())))
+    undone = _hold_what_is_undone()
     late = sum(tell_late_step(each) for each in cutovers_under_way())
     if undone:
         raise LockOutUndoneError("; ".join(undone) + ".")
@@ -99,12 +105,10 @@ def hypercare_of(region: str) -> tuple[Criterion, ...]:
         ConfigurationError: It has no plan for its cutover.
     """
     configured = settings()
-    plan = configured.plan(region).cutover
-    if plan is None:
+    if configured.plan(region).cutover is None:
         raise ConfigurationError(f"Region {region} has no section `plan.cutover`.")
-    closed = {code: entity.closed_through for code, entity in configured.regions[region].legal_entities.items()}
     with store_connection("reader") as connection:
-        return criteria(plan.hypercare, PostgresHypercare(connection).facts(region, closed))
+        return criteria_of(configured, connection, region)
 
 
 def close_reverse(region: str, *, by: str, reason: str) -> None:
@@ -144,7 +148,7 @@ def _ended(found: Cutover) -> bool:
     try:
         with move_of(found, "watch") as move:
             outcome = release(move, reason="its run has not ended it")
-    except (ErpUnavailableError, WrongSystemError, OwnershipConflictError, SmokeTestFailedError) as error:
+    except (ErpUnavailableError, WrongSystemError, OwnershipConflictError, SmokeTestFailedError, LockOutUndoneError) as error:
         log.warning("%s stays %s: %s", found.region, found.phase, error)
         return False
     log.warning("The %s of %s that %s asked for was released: %s.", found.direction, found.region, found.requested_by, outcome)
@@ -156,15 +160,23 @@ def _lock_outs() -> list[DesiredLockOut]:
         return [each for each in PostgresCutovers(connection, "").lock_outs() if each.desired == "locked" and each.confirmed]
 
 
-def _undone(desired: DesiredLockOut) -> str | None:
-    """What is wrong with a lock-out; a company that cannot be asked now is told and looked at again (PROTOCOL R2)."""
+def _hold_what_is_undone() -> tuple[str, ...]:
+    """What is wrong with the lock-outs that should stand; what they concern is held meanwhile (PROTOCOL R2)."""
+    found = [ReadBack(settings().region_of[each.legal_entity], each, _left(each)) for each in _lock_outs()]
+    with store_connection("cutover") as connection:
+        return hold_what_is_undone(_owned_regions(connection), found, PostgresOwnership(connection))
+
+
+def _owned_regions(connection: Connection[tuple[Any, ...]]) -> list[str]:
+    return [region for (region,) in connection.execute("SELECT DISTINCT region FROM ownership ORDER BY region").fetchall()]
+
+
+def _left(desired: DesiredLockOut) -> frozenset[PostingRight] | None:
+    """The rights that should have been taken; a company that cannot be asked now is told and looked at again."""
     try:
         with closing(lock_out(settings(), desired.erp, desired.legal_entity)) as company:
             state = company.state()
     except (ErpUnavailableError, WrongSystemError, HybridErpError) as error:
         log.warning("%s at %s is not read back now: %s", desired.legal_entity, desired.erp, error.message)
         return None
-    if is_locked(state, desired.kinds, closers_of(desired.erp, desired.legal_entity, desired.from_period)):
-        return None
-    who = sorted({right.login for right in state.rights if right.kind in desired.kinds})
-    return f"{desired.legal_entity} at {desired.erp} should be locked out, and lets {', '.join(who)} post"
+    return rights_to_take(state, desired.kinds, closers_of(desired.erp, desired.legal_entity, desired.from_period))

@@ -51,6 +51,8 @@ IN_THE_WAY: LiteralString = """
            || replace(state, '_', ' ') AS what
     FROM outbox WHERE region = %(region)s AND state IN ('dead_lettered', 'in_doubt') GROUP BY role, legal_entity, state
     UNION ALL
+    SELECT 'no new ' || kind || ' posting is claimed: ' || held_because FROM ownership WHERE region = %(region)s AND held_at IS NOT NULL
+    UNION ALL
     SELECT erp || ' has not confirmed that ' || legal_entity || ' is ' || desired FROM lock_out
     WHERE read_back_at IS NULL AND cutover_id IN (SELECT cutover_id FROM cutover WHERE region = %(region)s)
     GROUP BY erp, legal_entity, desired

@@ -44,8 +44,9 @@ _THERE_ALREADY: LiteralString = """
     AND d.erp <> %(erp)s AND d.state = 'posted'
 """
 # An earlier request may have reached another ERP: that one is asked first (C4). Phases: C7; a pinned entity and a period that stays with
-# the old owner are not touched by the region's phase. A freeze is a lease: while nothing is locked out, claims go on when it has ended. A
-# smoke test's entries go alone after a switch. A candidate's copy goes once its share is open. Order and dependencies: C2, C5.
+# the old owner are not touched by the region's phase. A kind that is held is as if frozen (R2). A freeze is a lease: while nothing is
+# locked out, claims go on when it has ended. A smoke test's entries go alone after a switch. A candidate's copy goes once its share is
+# open. Order and dependencies: C2, C5.
 # What has no lane waits for no copy: asked all the same, each such row would look through the whole outbox, copies of a dead candidate too.
 _CLAIMABLE: LiteralString = f"""
           o.role = %(role)s
@@ -53,7 +54,8 @@ _CLAIMABLE: LiteralString = f"""
           AND (CASE WHEN o.destination = '' AND EXISTS ({_MARKED} AND d.erp <> routed.erp)
                THEN EXISTS ({_MARKED} AND d.erp = %(erp)s AND d.erp <> routed.erp)
                ELSE routed.erp = %(erp)s END)
-          AND (w.phase IN ('legacy_only', 'dual_run', 'hypercare', 'cloud_only')
+          AND ((w.phase IN ('legacy_only', 'dual_run', 'hypercare', 'cloud_only') AND (w.held_at IS NULL OR o.role = 'candidate'
+                    OR EXISTS ({_MARKED} AND d.erp = %(erp)s) OR EXISTS ({_THERE_ALREADY})))
                OR pin.erp IS NOT NULL OR o.kind = 'reference' OR booked.period < w.moving_from_period
                OR (w.phase IN ('frozen', 'drained') AND w.lock_generation IS NULL AND w.frozen_until <= clock_timestamp())
                OR (o.role = 'candidate' AND w.phase IN ('frozen', 'drained', 'locked'))

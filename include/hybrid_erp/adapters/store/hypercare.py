@@ -13,17 +13,30 @@ from hybrid_erp.model.hypercare import HypercareFacts
 
 FACTS: Final = """
     WITH switched AS (
-        SELECT c.switched_at, c.from_period FROM cutover c JOIN ownership w ON w.region = c.region AND w.kind = c.kinds[1]
+        SELECT c.switched_at, c.from_period, c.new_owner FROM cutover c JOIN ownership w ON w.region = c.region AND w.kind = c.kinds[1]
         WHERE c.region = %(region)s AND c.direction = 'cutover' AND c.outcome = 'switched' AND w.phase = 'hypercare'
         ORDER BY c.switched_at DESC LIMIT 1
     ), reconciled AS (
         SELECT r.started_at, r.passed FROM reconciliation r, switched s
         WHERE r.region = %(region)s AND r.finished_at IS NOT NULL AND r.started_at > s.switched_at
+    ), told AS (  -- by the audit trail, in which a repaired failure stays; and what a worker gave back that may have arrived
+        SELECT a.posting_id, a.legal_entity, a.action <> 'posted' AS failed FROM switched s JOIN audit a
+        ON a.region = %(region)s AND a.erp = s.new_owner AND a.recorded_at > s.switched_at
+           AND a.recorded_on >= (s.switched_at AT TIME ZONE 'UTC')::date AND a.action IN ('posted', 'dead_lettered', 'in_doubt')
+        UNION ALL
+        SELECT d.posting_id, d.legal_entity, true FROM switched s
+        JOIN delivery d ON d.erp = s.new_owner AND d.maybe_there AND d.state = 'in_doubt'
+    ), answered AS (
+        SELECT o.posting_id, o.legal_entity, bool_or(t.failed) AS failed FROM switched s, told t
+        JOIN outbox o ON o.posting_id = t.posting_id AND o.legal_entity = t.legal_entity AND o.destination = ''
+        JOIN delivery d ON d.accepted_on = o.accepted_on AND d.posting_id = o.posting_id AND d.legal_entity = o.legal_entity
+        WHERE o.region = %(region)s AND d.erp = s.new_owner AND d.role <> 'candidate' GROUP BY o.posting_id, o.legal_entity
     )
     SELECT (SELECT switched_at FROM switched) AS switched_at, (SELECT from_period FROM switched) AS from_period, clock_timestamp() AS now,
            (SELECT count(*) FROM reconciled one WHERE one.passed AND NOT EXISTS (
                 SELECT FROM reconciled later WHERE later.started_at >= one.started_at AND NOT later.passed)) AS reconciliations_passed,
            (SELECT count(*) FROM outbox WHERE region = %(region)s AND state = 'dead_lettered') AS dead_letters,
+           (SELECT count(*) FROM answered) AS answered, (SELECT count(*) FROM answered WHERE failed) AS failed,
            (SELECT count(*) FROM outbox WHERE region = %(region)s AND role = 'candidate' AND kind <> 'reference'
                 AND state NOT IN ('posted', 'cancelled')) AS on_their_way_back
 """

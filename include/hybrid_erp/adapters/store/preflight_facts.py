@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final, LiteralString
 
 from psycopg import Connection, errors
@@ -20,16 +21,20 @@ from hybrid_erp.model.preflight import (
     Backlog,
     BookedLine,
     BusiestHour,
+    Cell,
     HalfPair,
     Issued,
     IssuedNumber,
     KindState,
     LatestReconciliation,
+    LetPass,
     MoveMade,
+    RemainingDifference,
     StoreHealth,
     Stuck,
     UnderWay,
 )
+from hybrid_erp.model.reconciliation import ZERO_FOR_A_FLIP
 
 #: How many past cutovers are looked at.
 MADE_MAX: Final = 200
@@ -69,9 +74,15 @@ class PostgresPreflightFacts:
         if not rows:
             return None
         (row,) = rows
-        differences = self._rows(sql.DIFFERENCES, {"reconciliation_id": row["reconciliation_id"]})
+        terms = {"reconciliation_id": row["reconciliation_id"], "zero": sorted(ZERO_FOR_A_FLIP)}
+        differences = self._rows(sql.DIFFERENCES, terms)
         row |= {"legal_entities": frozenset(row["legal_entities"]), "reasons": tuple(row["reasons"] or ())}
-        return LatestReconciliation(**row, differences={each["class"]: (each["count"], each["sum"]) for each in differences})
+        return LatestReconciliation(
+            **row,
+            differences={each["class"]: (each["count"], each["sum"]) for each in differences},
+            remaining=tuple(map(_to_remaining, self._rows(sql.REMAINING, terms))),
+            let_pass=tuple(LetPass(**each) for each in self._rows(sql.BY_A_RULE, terms)),
+        )
 
     def stuck(self, region: str, kinds: Collection[str], *, marked_before: datetime) -> Sequence[Stuck]:
         """What does not go on by itself."""
@@ -125,6 +136,11 @@ class PostgresPreflightFacts:
 def _to_move(row: dict[str, Any]) -> MoveMade:
     kinds = frozenset(PostingKind(kind) for kind in row["kinds"])
     return MoveMade(**row | {"direction": Direction(row["direction"]), "mode": Mode(row["mode"]), "kinds": kinds})
+
+
+def _to_remaining(row: dict[str, Any]) -> RemainingDifference:
+    cells = tuple(Cell(period, account, currency, Decimal(amount)) for period, account, currency, amount in row.pop("cells"))
+    return RemainingDifference(**row, cells=cells)
 
 
 def _to_line(row: dict[str, Any]) -> BookedLine:

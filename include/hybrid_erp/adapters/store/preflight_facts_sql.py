@@ -37,6 +37,22 @@ DIFFERENCES: LiteralString = """
     WHERE reconciliation_id = %(reconciliation_id)s AND NOT arrived GROUP BY class
 """
 
+REMAINING: LiteralString = """
+    SELECT d.legal_entity, d.class AS difference_class, d.aspect, d.posting_id, d.legacy_id, d.cloud_id, d.number, d.document_type,
+           greatest(d.gross, d.moved) AS amount, d.why,
+           ARRAY(SELECT ARRAY[a.period, a.account, a.currency, a.amount::text] FROM reconciliation_amount a
+                 WHERE a.reconciliation_id = d.reconciliation_id AND a.legal_entity = d.legal_entity
+                 AND a.difference_no = d.difference_no ORDER BY a.period, a.account, a.currency) AS cells
+    FROM reconciliation_difference d
+    WHERE d.reconciliation_id = %(reconciliation_id)s AND NOT d.arrived AND d.ignored = '' AND d.class <> ALL(%(zero)s)
+    ORDER BY d.legal_entity, d.difference_no
+"""
+BY_A_RULE: LiteralString = """
+    SELECT legal_entity, class AS difference_class, aspect, ignored AS rule, count(*) AS count FROM reconciliation_difference
+    WHERE reconciliation_id = %(reconciliation_id)s AND NOT arrived AND ignored <> '' AND class <> ALL(%(zero)s)
+    GROUP BY legal_entity, class, aspect, ignored ORDER BY legal_entity, class, aspect, ignored
+"""
+
 # A mark that outlived a claim is old, however lately it was tried again.
 STUCK: LiteralString = """
     SELECT legal_entity, kind, erp, role, what, count(*) AS postings FROM (

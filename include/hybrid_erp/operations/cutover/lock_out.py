@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any, Final
 
-from hybrid_erp.model.errors import CutoverGivenUpError, OvertakenError
+from hybrid_erp.model.errors import CutoverGivenUpError, LockOutUndoneError, OvertakenError
 from hybrid_erp.model.lock_out import LockOutState, is_locked, rights_to_take
 from hybrid_erp.model.ownership import Phase
 from hybrid_erp.operations.cutover.move import Found, Move
@@ -78,3 +78,18 @@ def in_words(state: LockOutState) -> dict[str, Any]:
         "may post": sorted({f"{right.login} ({right.kind})" for right in state.rights}),
         "not stopped by any lock-out": sorted(state.unstoppable),
     }
+
+
+def require_locked_out(move: Move) -> None:
+    """Read the old owner's lock-out back before claims open at the new one (PROTOCOL R2).
+
+    Raises:
+        LockOutUndoneError: Somebody may post there.
+    """
+    now = move.now
+    for each in move.store.lock_outs(cutover_id=move.cutover_id, erp=now.old_owner):
+        with move.work.lock_out(each.erp, each.legal_entity) as company:
+            left = rights_to_take(company.state(), now.kinds, move.closers(each.erp, each.legal_entity))
+        if left:
+            who = ", ".join(sorted({right.login for right in left}))
+            raise LockOutUndoneError(f"{each.legal_entity} at {each.erp} should be locked out, and lets {who} post.")

@@ -10,6 +10,7 @@ from hybrid_erp.model.reconciliation import ZERO_FOR_A_FLIP
 from hybrid_erp.operations.preflight.answer import answer, instant, listed
 from hybrid_erp.operations.preflight.needs import Facts
 from hybrid_erp.operations.preflight.subject import Subject
+from hybrid_erp.operations.preflight.to_sign import to_sign
 
 
 def check(subject: Subject, facts: Facts) -> CheckResult:
@@ -31,6 +32,7 @@ def check(subject: Subject, facts: Facts) -> CheckResult:
             "finished_at": instant(found.finished_at),
             "legal_entities": sorted(found.legal_entities),
             "differences": {name: {"count": n, "sum": f"{total:f}"} for name, (n, total) in sorted(found.differences.items())},
+            **to_sign(subject, found),
         },
     )
 
