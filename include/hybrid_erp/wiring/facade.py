@@ -89,7 +89,7 @@ class StoreSide:
         reader_pool = store_pool("reader", size=4, conninfo=self.conninfo)
         problems = [{"file": each.file, "field": each.field, "reason": each.reason, "remedy": each.remedy} for each in configured.problems]
         return Facade(
-            Intake(configured.firm, PostgresIntake(intake_pool)),
+            Intake(configured.firm, PostgresIntake(intake_pool, frozenset(configured.version_gap_seconds))),
             PostgresReader(reader_pool),
             Waker(reader_pool),
             PostgresReconciliationReading(reader_pool),
