@@ -196,6 +196,9 @@ class SourceSettings(_Settings):
     regions: frozenset[Identifier] = Field(default=frozenset(), description="It speaks for every legal entity of these.")
     legal_entities: frozenset[LegalEntity] = Field(default=frozenset(), description="And for these.")
     oauth: OAuthSettings | None = None
+    version_gap_seconds: Annotated[int, Field(ge=1, le=2_592_000)] | None = Field(
+        default=None, description="How long a version waits for the one before it; left out: it waits for none."
+    )
     webhook_connection: Identifier | None = Field(default=None, description="Airflow Connection that its outcomes are sent to.")
 
     @model_validator(mode="after")
@@ -293,6 +296,11 @@ class Settings:
     def legal_entity(self, code: str) -> LegalEntitySettings:
         """One legal entity's settings."""
         return self.regions[self.region_of[code]].legal_entities[code]
+
+    @property
+    def version_gap_seconds(self) -> dict[str, int]:
+        """Of each source whose versions have no gaps, how long a version waits for the one before it."""
+        return {name: source.version_gap_seconds for name, source in self.sources.items() if source.version_gap_seconds is not None}
 
     def spoken_for(self, source: str) -> frozenset[str]:
         """The legal entities that a source speaks for."""

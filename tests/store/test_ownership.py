@@ -53,7 +53,7 @@ MAY_UPDATE = {
     "cutover": NONE,
     "reader": NONE,
 }
-MAY_DELETE = {"intake": NONE, "delivery": LIMITS | {"observed_line"}, "cutover": NONE, "reader": NONE}
+MAY_DELETE = {"intake": NONE, "delivery": LIMITS | {"observed_line", "dependency"}, "cutover": NONE, "reader": NONE}
 #: What is looked at before a payload is erased; it is erased by a function alone.
 LOOKED_AT = {
     *("posting_key", "posting", "document", "outbox", "delivery", "ownership", "ownership_period", "cutover", "load", "load_item"),

@@ -30,13 +30,16 @@ class OutcomeType(StrEnum):
         return f"hybrid-erp.outcome.{self}.v1"
 
 
+#: Beside what ERPs refuse: a version was waited for, and has not come.
+VERSION_GAP: Final = "version_gap"
 #: What the source of a refused document does about it, in its own terms.
-REMEDIES: Final[Mapping[FailureClass, str]] = {
+REMEDIES: Final[Mapping[str, str]] = {
     FailureClass.VALIDATION: "A person looks at the ERP's reason. If the document is wrong, send a higher version of it.",
     FailureClass.MAPPING_GAP: "Nothing to send: the platform team adds a mapping rule and replays it.",
     FailureClass.PERIOD_CLOSED: "Ask the controller to open the period, or send a new document with another accounting date.",
     FailureClass.CONFLICT: "Do not send it again: the ERP holds it otherwise, and a person compares.",
     FailureClass.DUPLICATE: "Do not send it again: the ERP holds this number from somewhere else, and a person finds out whose it is.",
+    VERSION_GAP: "Send the version before it: both then go their way. If there is none, tell the desk.",
 }
 OTHER_REMEDY: Final = "Do not send it again: a person decides; what comes of that is told here."
 

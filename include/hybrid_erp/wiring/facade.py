@@ -94,7 +94,7 @@ class StoreSide:
         reader_pool = store_pool("reader", size=4, conninfo=self.conninfo)
         problems = [{"file": each.file, "field": each.field, "reason": each.reason, "remedy": each.remedy} for each in configured.problems]
         return Facade(
-            told_intake(Intake(configured.firm, PostgresIntake(intake_pool)), instruments()),
+            told_intake(Intake(configured.firm, PostgresIntake(intake_pool, frozenset(configured.version_gap_seconds))), instruments()),
             PostgresReader(reader_pool),
             Waker(reader_pool),
             PostgresReconciliationReading(reader_pool),

@@ -24,8 +24,9 @@ log: Final = logging.getLogger(__name__)
 
 
 def keep_store() -> dict[str, int]:
-    """Seal the audit trail, make the next months' partitions, and count what waits for people."""
+    """Take overdue gaps to the desk, seal the audit trail, make the next months' partitions, and count what waits for people."""
     with store_connection("delivery") as connection:
+        gaps = PostgresDeadLetters(connection).take_gaps(settings().version_gap_seconds, by="watch")
         seals = PostgresAudit(connection).seal()
         for seal in seals:
             log.info("audit seal region=%s no=%s rows=%s head=%s", seal.region, seal.seal_no, seal.row_count, seal.seal_hash.hex())
@@ -33,7 +34,7 @@ def keep_store() -> dict[str, int]:
         dead = connection.execute("SELECT count(*) FROM outbox WHERE state = 'dead_lettered'").fetchone()
     assert row is not None
     assert dead is not None
-    return {"seals": len(seals), "partitions": int(row[0]), "dead_letters": int(dead[0])}
+    return {"seals": len(seals), "partitions": int(row[0]), "gaps": gaps, "dead_letters": int(dead[0])}
 
 
 def tell_outages() -> dict[str, int]:

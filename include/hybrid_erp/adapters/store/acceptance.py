@@ -14,6 +14,7 @@ from typing import Any, Self
 from psycopg import Connection
 
 from hybrid_erp.adapters.store.columns import numbers, optional_texts, texts
+from hybrid_erp.model.documents import FIRM
 from hybrid_erp.model.ownership import PostingKind, period_of
 from hybrid_erp.model.posting import Posting
 
@@ -66,8 +67,8 @@ INSERT_POSTINGS = """
     FROM unnest(%s::bigint[], %s::text[]) AS concerned (row_no, region) JOIN new USING (row_no)
 """
 INSERT_DEPENDENCIES = """
-    INSERT INTO dependency (posting_id, document_type, legal_entity, number, until)
-    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[])
+    INSERT INTO dependency (posting_id, document_type, legal_entity, number, until, version)
+    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::integer[])
 """
 
 _Row = tuple[Any, ...]
@@ -82,16 +83,18 @@ class Acceptance:
     postings: Sequence[Posting]
     keys: Sequence[str]
     documents: Sequence[str]
+    gaps: Sequence[Posting] = ()
+    """Those that wait for the version before them."""
 
     @classmethod
-    def of(cls, postings: Sequence[Posting]) -> Self:
+    def of(cls, postings: Sequence[Posting], gaps: Sequence[Posting] = ()) -> Self:
         """What can be made without the store."""
         # In one order everywhere, so that two batches with common keys meet in the same order and never deadlock.
         by_key = sorted(postings, key=lambda posting: posting.posting_id.int)
         by_document = sorted(postings, key=lambda posting: (posting.identity, posting.document.version))
         keys = (_ids(by_key), texts([posting.content_hash for posting in by_key]))
         sources, hashes = [posting.source for posting in by_document], [posting.content_hash for posting in by_document]
-        return cls(postings, keys, (*_identities(by_document), texts(sources), texts(hashes), _ids(by_document)))
+        return cls(postings, keys, (*_identities(by_document), texts(sources), texts(hashes), _ids(by_document)), gaps)
 
     def write(self, connection: Connection[_Row], accepted_by: str) -> None:
         """Write everything or raise.
@@ -107,8 +110,8 @@ class Acceptance:
         ways, regions = _ways(self.postings, destinations), _regions(self.postings)
         terms = (*_contents(self.postings), today, now, accepted_by, today, *ways, accepted_by, *regions)
         connection.execute(INSERT_POSTINGS, terms)
-        if any(posting.document.depends_on for posting in self.postings):
-            connection.execute(INSERT_DEPENDENCIES, _dependencies(self.postings))
+        if self.gaps or any(posting.document.depends_on for posting in self.postings):
+            connection.execute(INSERT_DEPENDENCIES, _dependencies(self.postings, self.gaps))
 
 
 def _ids(postings: Sequence[Posting]) -> str:
@@ -173,11 +176,16 @@ def _regions(postings: Sequence[Posting]) -> tuple[str, str]:
     return numbers([row_no for row_no, _ in rows]), texts([region for _, region in rows])
 
 
-def _dependencies(postings: Sequence[Posting]) -> tuple[str, ...]:
+def _dependencies(postings: Sequence[Posting], gaps: Sequence[Posting]) -> tuple[str, ...]:
     # A dependency on a reference document is met where the posting goes: in its own legal entity there.
-    rows = [
-        (posting.posting_id.hex, each.document_type, each.legal_entity or "", each.number, each.until)
+    rows: list[_Row] = [
+        (posting.posting_id.hex, each.document_type, each.legal_entity or "", each.number, each.until, None)
         for posting in postings
         for each in dict.fromkeys(posting.document.depends_on)
     ]
-    return tuple(map(texts, zip(*rows, strict=True)))
+    for posting in gaps:
+        document_type, identified_in, number = posting.identity
+        where = "" if identified_in == FIRM else identified_in
+        rows.append((posting.posting_id.hex, document_type, where, number, "accepted", posting.document.version - 1))
+    *names, versions = zip(*rows, strict=True)
+    return (*map(texts, names), optional_texts([None if each is None else str(each) for each in versions]))

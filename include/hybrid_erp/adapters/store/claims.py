@@ -75,7 +75,8 @@ _CLAIMABLE: LiteralString = f"""
                               AND c.legal_entity = coalesce(nullif(n.legal_entity, ''), o.legal_entity) AND c.number = n.number)
                           ELSE NOT EXISTS (
                               SELECT FROM document a WHERE a.document_type = n.document_type AND a.number = n.number
-                              AND a.identified_in IN ('*', coalesce(nullif(n.legal_entity, ''), o.legal_entity))) END)
+                              AND a.identified_in IN ('*', coalesce(nullif(n.legal_entity, ''), o.legal_entity))
+                              AND a.version = coalesce(n.version, a.version)) END)
 """
 
 # After a restore the first attempt counts as a second one: an earlier first may have been forgotten (DESIGN, invariant 14). By the place of

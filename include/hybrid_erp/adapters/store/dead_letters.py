@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, LiteralString
@@ -24,6 +25,8 @@ REOPEN: Final = """
     WITH reopened AS (
         UPDATE outbox o SET state = 'waiting', due_at = '-infinity', reason = NULL
         WHERE o.posting_id = ANY(%(posting_ids)s) AND o.state = 'dead_lettered' RETURNING o.posting_id, o.region, o.legal_entity
+    ), given_up AS (
+        DELETE FROM dependency n USING reopened WHERE n.posting_id = reopened.posting_id AND n.version IS NOT NULL
     ), noted AS (
         INSERT INTO audit (region, actor, action, posting_id, legal_entity, details)
         SELECT region, %(by)s, 'replayed', posting_id, legal_entity, jsonb_build_object('reason', %(reason)s::text) FROM reopened
@@ -37,6 +40,28 @@ IN_DOUBT: Final = """
     WHERE o.state = 'dead_lettered' AND d.state = 'dead_lettered' AND d.maybe_there AND d.failure <> 'conflict'
       AND d.erp = %s AND o.legal_entity = %s
     GROUP BY o.document_type
+"""
+# Who wins against the version that comes after all is decided by the row: its filling moves it to another place.
+GAPS: Final = """
+    WITH overdue AS MATERIALIZED (
+        SELECT o.posting_id, o.legal_entity, o.destination, o.seq, n.version FROM dependency n
+        JOIN outbox o ON o.posting_id = n.posting_id AND o.state = 'waiting'
+        JOIN posting p ON p.accepted_on = o.accepted_on AND p.posting_id = o.posting_id
+        WHERE n.version IS NOT NULL
+          AND p.accepted_at < clock_timestamp() - make_interval(secs => coalesce((%(seconds)s::jsonb->>p.source)::integer, 0))
+          AND NOT EXISTS (SELECT FROM document d WHERE d.document_type = p.document_type AND d.identified_in = p.identified_in
+                          AND d.number = p.number AND d.version = n.version)
+    ), dead AS (
+        UPDATE outbox o SET state = 'dead_lettered', reason = 'version_gap: version ' || overdue.version || ' is missing' FROM overdue
+        WHERE (o.posting_id, o.legal_entity, o.destination) = (overdue.posting_id, overdue.legal_entity, overdue.destination)
+          AND o.state = 'waiting' AND o.seq = overdue.seq
+        RETURNING o.posting_id, o.region, o.legal_entity, o.role, overdue.version
+    ), noted AS (
+        INSERT INTO audit (region, actor, action, posting_id, legal_entity, details)
+        SELECT region, %(by)s, 'dead_lettered', posting_id, legal_entity,
+               jsonb_build_object('failure', 'version_gap', 'role', role, 'missing', version) FROM dead
+    )
+    SELECT count(DISTINCT posting_id) FROM dead
 """
 # One that may be in an ERP all the same is not given up: first the ERP is asked (a replay), or its document is reversed there.
 CANCEL: Final = """
@@ -82,6 +107,12 @@ class PostgresDeadLetters:
         """Dead letters that may be at this company all the same, by document type."""
         rows = self.connection.execute(IN_DOUBT, (erp, legal_entity)).fetchall()
         return {DocumentType(document_type): posting_ids for document_type, posting_ids in rows}
+
+    def take_gaps(self, seconds: Mapping[str, int], *, by: str) -> int:
+        """Take to the desk what has waited too long for the version before it; how many. `seconds`: of each source, how long it may."""
+        row = self.connection.execute(GAPS, {"seconds": json.dumps(dict(seconds)), "by": by}).fetchone()
+        assert row is not None
+        return int(row[0])
 
     def cancel(self, posting_ids: Sequence[UUID], *, by: str, reason: str) -> Sequence[UUID]:
         """Give all of them up for good, or none; what waited behind them goes on.

@@ -21,11 +21,12 @@ PLACES: LiteralString = """
     SELECT o.legal_entity, o.region, o.kind, o.role, o.destination, o.period, o.routing_key, o.lane, o.state, o.reason,
            CASE WHEN o.state NOT IN ('posted', 'cancelled', 'dead_lettered') AND o.due_at > clock_timestamp()
                 THEN o.due_at END AS not_before,
-           (SELECT array_agg(n.document_type || ' ' || n.number ORDER BY 1) FROM dependency n WHERE n.posting_id = o.posting_id
-            AND o.state = 'waiting' AND CASE n.until WHEN 'posted'
+           (SELECT array_agg(concat_ws(' version ', n.document_type || ' ' || n.number, n.version) ORDER BY 1) FROM dependency n
+            WHERE n.posting_id = o.posting_id AND o.state = 'waiting' AND CASE n.until WHEN 'posted'
                 THEN NOT EXISTS (SELECT FROM crosswalk c WHERE c.document_type = n.document_type AND c.number = n.number
                                  AND c.legal_entity = coalesce(nullif(n.legal_entity, ''), o.legal_entity))
-                ELSE NOT EXISTS (SELECT FROM document a WHERE a.document_type = n.document_type AND a.number = n.number) END
+                ELSE NOT EXISTS (SELECT FROM document a WHERE a.document_type = n.document_type AND a.number = n.number
+                                 AND a.version = coalesce(n.version, a.version)) END
            ) AS waiting_for,
            (SELECT e.posting_id FROM outbox e WHERE e.lane = o.lane AND e.seq < o.seq AND e.state NOT IN ('posted', 'cancelled')
             ORDER BY e.seq LIMIT 1) AS behind

@@ -1,4 +1,4 @@
-"""The erasure of payloads whose time has passed. Keys, hashes, receipts and the audit trail stay."""
+"""Payloads are erased when their time has passed; a version that comes too early waits for the one before it."""
 
 from alembic import op
 
@@ -126,14 +126,47 @@ END $$;
 REVOKE ALL ON FUNCTION erase_payloads FROM PUBLIC;
 """
 
+# A version that comes before the one before it waits for that, as for anything else that it depends on.
+GAPS = """
+ALTER TABLE dependency ADD COLUMN version integer;
+COMMENT ON COLUMN dependency.version IS 'Of the other document; null: any.';
+CREATE INDEX dependency_version ON dependency (posting_id) WHERE version IS NOT NULL;
+
+-- A version has come into a gap: later ones that were not sent go behind it in their lane, in their order, and the next, if it went to the
+-- desk for it alone, waits again. Raises where a person has given the gap up meanwhile: then the version is stale. `p_together`: what comes
+-- in the same transaction.
+CREATE FUNCTION fill_version_gap(p_document_type text, p_identified_in text, p_number text, p_version integer, p_together uuid[])
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE later document;
+BEGIN
+    SELECT * INTO later FROM document WHERE document_type = p_document_type AND identified_in = p_identified_in AND number = p_number
+        AND version > p_version AND posting_id <> ALL(p_together) ORDER BY version LIMIT 1;
+    PERFORM FROM dependency WHERE posting_id = later.posting_id AND version IS NOT NULL FOR UPDATE;
+    IF later.posting_id IS NOT NULL AND NOT FOUND THEN
+        RAISE EXCEPTION 'nothing waits any more for version % of % %', p_version, p_document_type, p_number
+            USING ERRCODE = 'serialization_failure';
+    END IF;
+    FOR later IN SELECT * FROM document WHERE document_type = p_document_type AND identified_in = p_identified_in
+                 AND number = p_number AND version > p_version ORDER BY version LOOP
+        UPDATE outbox o SET seq = n.seq, state = CASE WHEN later.version = p_version + 1 THEN 'waiting' ELSE o.state END,
+            reason = CASE WHEN later.version > p_version + 1 THEN o.reason END
+        FROM (SELECT nextval('posting_seq') AS seq) n
+        WHERE o.posting_id = later.posting_id AND (o.state = 'waiting' OR o.state = 'dead_lettered' AND o.reason LIKE 'version_gap:%');
+    END LOOP;
+END $$;
+REVOKE ALL ON FUNCTION fill_version_gap FROM PUBLIC;
+"""
+
 RIGHTS = """
 GRANT SELECT ON posting_key, posting, document, outbox, delivery, ownership, ownership_period, cutover, load, load_item, observed_company,
     observed_document, dual_run_boundary TO hybrid_erp_retention;
 GRANT EXECUTE ON FUNCTION erase_payloads TO hybrid_erp_retention;
+GRANT EXECUTE ON FUNCTION fill_version_gap TO hybrid_erp_intake;
+GRANT DELETE ON dependency TO hybrid_erp_delivery;
 """
 
 
 def upgrade() -> None:
     """Make everything."""
-    for statements in (ROLE, ERASED, DUE, ERASE, RIGHTS):
+    for statements in (ROLE, ERASED, DUE, ERASE, GAPS, RIGHTS):
         op.get_bind().exec_driver_sql(statements.replace("%", "%%"))
