@@ -115,6 +115,18 @@ def test_one_posting_is_one_connected_trace_from_its_sender_to_the_erp(store: St
     assert submission.traceparent == f"00-{TRACE}-{sending.context.span_id:016x}-01", "the ERP goes on where we are"
 
 
+def test_every_step_of_a_delivery_links_to_the_task_that_did_it(store: Store, listener: Listener, take: Take) -> None:
+    take(a_journal_entry(traceparent=TRACEPARENT))
+    with listener.tracing.get_tracer("airflow").start_as_current_span("task") as task:
+        deliver(store, listener, FakeErp())
+
+    for name in ("claim", "send", "read back", "settle"):
+        (span,) = listener.told(name)
+        assert [link.context.span_id for link in span.links] == [task.get_span_context().span_id]
+        assert span.context is not None
+        assert f"{span.context.trace_id:032x}" == TRACE
+
+
 def test_a_posting_without_a_trace_is_one_under_its_own_id(store: Store, listener: Listener, take: Take) -> None:
     (posting_id,) = take(a_journal_entry())
     deliver(store, listener, FakeErp())

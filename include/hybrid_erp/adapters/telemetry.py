@@ -6,7 +6,7 @@ Their names and attributes are in docs/metrics.md. A message of an ERP or of an 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -102,6 +102,8 @@ class Journey:
     instruments: Instruments
     claims: dict[UUID, Claim] = field(default_factory=dict)
     """By posting: what is read back or found knows its posting alone."""
+    links: Sequence[Link] = field(default_factory=task_at_work)
+    """To the task that works; its threads do not know of it."""
 
     @contextmanager
     def step(self, name: str, claim: Claim, kind: SpanKind = SpanKind.INTERNAL) -> Iterator[Step]:
@@ -126,7 +128,7 @@ class Journey:
         ids = {"posting_id": str(claim.posting_id), "correlation_id": claim.correlation_id, "legal_entity": claim.legal_entity}
         attributes = named(of_claim(claim) | ids) | {"hybrid_erp.attempt": claim.attempt}
         context = context_of(claim.posting_id, claim.traceparent)
-        return self.instruments.tracer.start_span(name, context, kind, attributes, links=task_at_work(), start_time=began)
+        return self.instruments.tracer.start_span(name, context, kind, attributes, links=self.links, start_time=began)
 
     def _end(self, name: str, claim: Claim, span: Span, came_to: str, began: int) -> None:
         ended = max(time.time_ns(), began)  # a clock may be set back meanwhile
