@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hybrid_erp.model.cutover import Step
+from hybrid_erp.model.ownership import PostingKind
 from hybrid_erp.operations.hypercare import Criterion
 from hybrid_erp.web.api import Facade, build_api
 from tests.builders import a_journal_entry
@@ -62,6 +63,13 @@ def test_a_store_that_is_not_believed_stands_in_the_way(client: Client, store: S
 
     assert told in what
     assert what in client.get("/cutovers/emea").text
+
+
+def test_a_kind_that_is_held_stands_in_the_way(client: Client, region: Store) -> None:
+    because = "UK01 at ledgersmb-emea should be locked out, and lets bookkeeper post"
+    region.ownership().hold("emea", [PostingKind.LEDGER], let_go=True, because=because, by="watch_moves")
+
+    assert client.get("/v1/cutovers/emea").json()["in_the_way"] == [f"no new ledger posting is claimed: {because}"]
 
 
 def test_what_stands_in_the_way_of_a_move_is_told_first(client: Client, region: Store) -> None:
