@@ -34,6 +34,14 @@ def export(airflow: ThroughAirflow, tmp_path: Path, capsys: pytest.CaptureFixtur
     return file
 
 
+@pytest.mark.usefixtures("export")
+def test_what_was_sealed_is_kept_outside_the_store_by_the_same_run(airflow: ThroughAirflow, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["audit-heads", str(airflow.site.folder / "audit-heads"), "--public-key", str(airflow.site.public_key)]
+
+    assert main([*command, "--dsn", airflow.site.cluster.dsn(DATABASE, login_of("reader"))]) == 0
+    assert capsys.readouterr().out.count("; 0 seals are not kept yet.") == 3
+
+
 def test_a_sealed_trail_is_whole_and_any_changed_byte_is_found(
     airflow: ThroughAirflow, export: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
