@@ -85,6 +85,7 @@ class Matrix:
             if not self.take(each):
                 break
         self.take(Step.RELEASE)
+        self.region.require_allowed()
 
     def take(self, step: Step) -> bool:
         """Take a task, and hold that nothing unsafe came of it; False: it refused."""
