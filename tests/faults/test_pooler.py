@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -27,6 +28,8 @@ from tests.stores import wait_until
 
 ERP, LEGAL_ENTITY = "ledgersmb-emea", "DE01"
 POSTINGS = 800
+POSTED: LiteralString = "SELECT count(*) FROM outbox WHERE state = 'posted' AND posting_id = ANY(%s::uuid[])"
+CLAIMED_BY: LiteralString = "SELECT count(DISTINCT actor) FROM audit WHERE action = 'claimed' AND posting_id = ANY(%s::uuid[])"
 
 
 @pytest.fixture
@@ -55,12 +58,12 @@ def test_a_pooler_that_is_killed_in_mid_delivery_loses_nothing_and_posts_nothing
             at_work = [threading.Thread(target=worker.work, args=(ERP, LEGAL_ENTITY), kwargs={"seconds": 60}) for worker in workers]
             for each in at_work:
                 each.start()
-            wait_until(partial(are_at_work, harness, kills * len(workers), harness.states().get("posted", 0)), seconds=60)
+            wait_until(partial(are_at_work, harness, expected, kills * len(workers), posted(harness, expected)), seconds=60)
             kill(pooler)
             for each in at_work:
                 each.join(60)
                 assert not each.is_alive()
-            assert harness.states().get("posted", 0) < POSTINGS, "it was killed when all was over"
+            assert posted(harness, expected) < POSTINGS, "it was killed when all was over"
         workers[0].drain(ERP, LEGAL_ENTITY, timeout=60 + 2 * LEASE_SECONDS)
 
     held = Counter(keys_in(harness.site, ERP, LEGAL_ENTITY))
@@ -69,8 +72,17 @@ def test_a_pooler_that_is_killed_in_mid_delivery_loses_nothing_and_posts_nothing
     assert set(harness.states()) == {"posted"}
 
 
-def are_at_work(harness: Harness, workers: int, posted: int) -> bool:
-    """Whether so many workers have claimed by now, and more is posted than before."""
+def are_at_work(harness: Harness, keys: list[str], workers: int, before: int) -> bool:
+    """Whether so many workers have claimed of these by now, and more are posted than before."""
+    return count(harness, CLAIMED_BY, keys) >= workers and posted(harness, keys) > before
+
+
+def posted(harness: Harness, keys: list[str]) -> int:
+    """How many of these are posted."""
+    return count(harness, POSTED, keys)
+
+
+def count(harness: Harness, statement: LiteralString, keys: list[str]) -> int:
     with psycopg.connect(harness.site.cluster.dsn(DATABASE)) as connection:
-        (seen,) = connection.execute("SELECT count(DISTINCT actor) FROM audit WHERE action = 'claimed'").fetchone() or (0,)
-    return int(seen) >= workers and harness.states().get("posted", 0) > posted
+        (found,) = connection.execute(statement, (keys,)).fetchone() or (0,)
+    return int(str(found))

@@ -12,10 +12,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from hybrid_erp.operations.evidence.keys import new_key
 from sandbox.airflow_parts import LIVENESS
 from sandbox.places import CHECKOUT
 from sandbox.site import plain_environment
-from sandbox.store_setup import DUTIES, login_of
+from sandbox.store_setup import DUTIES, evidence_connections, login_of
 from tests.builders import CONFIG, the_settings
 from tests.stores import Store
 
@@ -96,8 +97,8 @@ class Installed:
         return found
 
 
-def connections(store: Store) -> dict[str, str]:
-    """Every Connection that the shipped configuration needs; nothing of the check asks an ERP."""
+def connections(store: Store, heads: Path) -> dict[str, str]:
+    """Every Connection that the shipped configuration needs; nothing of the check asks an ERP. `heads`: where the audit trail's go."""
     of_store = {
         f"hybrid_erp_{duty}": {"host": "127.0.0.1", "port": store.cluster.port, "login": login_of(duty), "schema": store.database}
         for duty in DUTIES
@@ -108,5 +109,5 @@ def connections(store: Store) -> dict[str, str]:
     }
     return {
         f"AIRFLOW_CONN_{name.upper()}": json.dumps({"conn_type": "postgres", **content})
-        for name, content in {**of_store, **of_erps}.items()
+        for name, content in {**of_store, **of_erps, **evidence_connections(new_key(), heads)}.items()
     }

@@ -71,7 +71,7 @@ def test_every_range_of_the_wheel_is_met(installed: Installed) -> None:
 
 
 def test_airflow_finds_the_plugin_the_trigger_and_every_dag_without_a_search_path(installed: Installed, store: Store) -> None:
-    found = installed.seen("installed", str(installed.dags), **connections(store))
+    found = installed.seen("installed", str(installed.dags), **connections(store, installed.home / "audit-heads"))
 
     assert Path(found["package"]).is_relative_to(installed.environment)
     assert found["plugin"] == {"/hybrid-erp/v1/schemas": 401, "/hybrid-erp/nothing": 404}
@@ -83,7 +83,7 @@ def test_airflow_finds_the_plugin_the_trigger_and_every_dag_without_a_search_pat
 
 def test_an_installation_by_the_book_lacks_nothing(installed: Installed, store: Store, tmp_path: Path) -> None:
     """As docs/operations.md says: migrate, pools, check."""
-    terms = connections(store)
+    terms = connections(store, installed.home / "audit-heads")
     installed.run("hybrid-erp", "migrate", "--dsn", store.cluster.dsn(store.database))
     installed.run("airflow", "db", "migrate")
     pools = tmp_path / "pools.json"
@@ -138,7 +138,7 @@ def test_the_api_is_a_process_of_its_own_from_the_wheel(installed: Installed, st
     process = subprocess.Popen(
         [str(installed.environment / "bin" / "hybrid-erp"), "api", "--port", str(port)],
         cwd=installed.home,
-        env=installed.variables() | connections(store),
+        env=installed.variables() | connections(store, installed.home / "audit-heads"),
     )
     try:
         wait_until(lambda: is_ready(Ready(f"http://127.0.0.1:{port}/live", status=204)) or process.poll() is not None, seconds=60)
