@@ -125,7 +125,7 @@ def _single(url: str, token: str) -> float:
         if not hasattr(local, "session"):
             local.session = _session(token)
         due_at = began_at + number / SINGLE_PER_SECOND
-        time.sleep(max(due_at - time.perf_counter(), 0))
+        time.sleep(max(due_at - time.perf_counter(), 0))  # the load itself: so many a second, whatever the answers take
         answer = local.session.post(f"{url}/v1/events", data=bodies[number], timeout=60)
         assert answer.status_code == requests.codes.accepted, answer.text[:500]
         return time.perf_counter() - due_at

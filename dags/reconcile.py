@@ -1,8 +1,8 @@
 """Reconcile a region's two ERPs: to the cent, with exactly one class for each thing on which they disagree.
 
 **When**: every night while the region runs on two ERPs, on demand, before every cutover, and again and again while a move of the region
-waits for people (`watch_moves` then updates the asset that begins a run). The form narrows it to some legal
-entities; *depth* `all` also looks for what somebody altered underneath the ERPs, which costs a look at every row.
+waits for people (`watch_moves` then updates the asset that begins a run). The form narrows it to some legal entities; *depth* `all` also
+looks for what somebody altered underneath the ERPs, which costs a look at every row.
 
 **What it does**: `begin` refuses early (no plan, a rule that has ended). `reconcile`, one task a legal entity: both ERPs' own trial
 balances, open items, projects and series; the documents that changed since the last time; where they disagree, the documents that

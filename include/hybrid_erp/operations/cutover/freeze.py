@@ -23,9 +23,10 @@ def freeze(move: Move) -> Found:
     """
     if move.past(Phase.FROZEN) and move.past(Phase.DRAINED):  # frozen alone: perhaps not every company is locked out yet
         return {"phase": "reached before"}
+    waiting = 0
     if not move.now.active:
         _require_equal_books(move)
-    waiting = 0 if move.now.active else catch_up(move)
+        waiting = catch_up(move)
     move.store.freeze(move.cutover_id)
     now, locked = move.now, []
     move.report(f"{now.region} is frozen: {', '.join(now.kinds)} from {now.from_period} on")
