@@ -7,8 +7,6 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from psycopg import Connection
-
 from hybrid_erp.adapters.store.cutovers import PostgresCutovers
 from hybrid_erp.adapters.store.ownership import PostgresOwnership
 from hybrid_erp.model.cutover import Cutover, DesiredLockOut, LockOutEvent
@@ -164,11 +162,8 @@ def _hold_what_is_undone() -> tuple[str, ...]:
     """What is wrong with the lock-outs that should stand; what they concern is held meanwhile (PROTOCOL R2)."""
     found = [ReadBack(settings().region_of[each.legal_entity], each, _left(each)) for each in _lock_outs()]
     with store_connection("cutover") as connection:
-        return hold_what_is_undone(_owned_regions(connection), found, PostgresOwnership(connection))
-
-
-def _owned_regions(connection: Connection[tuple[Any, ...]]) -> list[str]:
-    return [region for (region,) in connection.execute("SELECT DISTINCT region FROM ownership ORDER BY region").fetchall()]
+        ownership = PostgresOwnership(connection)
+        return hold_what_is_undone(ownership.regions(), found, ownership)
 
 
 def _left(desired: DesiredLockOut) -> frozenset[PostingRight] | None:

@@ -11,6 +11,7 @@ from psycopg import Connection, errors
 from hybrid_erp.model.errors import OwnershipConflictError
 from hybrid_erp.model.ownership import PostingKind
 
+REGIONS: Final = "SELECT DISTINCT region FROM ownership ORDER BY region"
 ESTABLISH: Final = """
     SELECT establish_ownership(%(region)s, %(kind)s, %(phase)s, %(from_period)s, %(owner)s, %(by)s, %(reason)s)
 """
@@ -28,6 +29,10 @@ class PostgresOwnership:
     """Needs the rights of `hybrid_erp_cutover`; the connection is in autocommit."""
 
     connection: Connection[tuple[Any, ...]]
+
+    def regions(self) -> Sequence[str]:
+        """The regions that anybody owns something of."""
+        return [region for (region,) in self.connection.execute(REGIONS)]
 
     def establish(self, *, region: str, kind: str, phase: str, from_period: str, owner: str, by: str, reason: str) -> bool:
         """Write the first ownership of a region's kind; False if there is one."""
