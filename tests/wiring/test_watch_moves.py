@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from hybrid_erp.model.errors import LockOutUndoneError
 from hybrid_erp.model.lock_out import PostingRight
 from hybrid_erp.model.ownership import PostingKind
+from hybrid_erp.settings import load_settings
 from hybrid_erp.wiring import moves
+from tests.builders import CONFIG, the_settings
 from tests.fake_lock_out import BOOKKEEPER, OURS, FakeErpRights, FakeLockOut, everybodys_rights
 from tests.store.cutovers import ENTITIES, Move, dual_run
 from tests.stores import Store
@@ -25,7 +30,7 @@ def locked_out() -> FakeErpRights:
 
 
 def test_a_kind_is_held_while_somebody_may_post_it_and_let_go_when_the_erp_says_otherwise(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     dual_run(store)
     companies = {entity: locked_out() for entity in ENTITIES}
@@ -42,6 +47,14 @@ def test_a_kind_is_held_while_somebody_may_post_it_and_let_go_when_the_erp_says_
     companies["UK01"].down = True
     moves.watch_moves()
     assert held(store) == ["ledger"]
+
+    spoilt = tmp_path / "config"
+    shutil.copytree(CONFIG, spoilt)
+    (spoilt / "regions" / "emea.yaml").write_text("region: [emea")
+    monkeypatch.setattr(moves, "settings", lambda: load_settings(spoilt))
+    moves.watch_moves()
+    assert held(store) == ["ledger"]
+    monkeypatch.setattr(moves, "settings", the_settings)
 
     companies["UK01"].down = False
     companies["UK01"].rights.discard(RIGHT)

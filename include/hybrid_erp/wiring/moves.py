@@ -159,11 +159,19 @@ def _lock_outs() -> list[DesiredLockOut]:
 
 
 def _hold_what_is_undone() -> tuple[str, ...]:
-    """What is wrong with the lock-outs that should stand; what they concern is held meanwhile (PROTOCOL R2)."""
-    found = [ReadBack(settings().region_of[each.legal_entity], each, _left(each)) for each in _lock_outs()]
+    """What is wrong with the lock-outs that should stand; what they concern is held meanwhile (PROTOCOL R2).
+
+    A region whose configuration is wrong stays as it is, and keeps no other from being looked at.
+    """
+    configured, found = settings(), []
+    for each in _lock_outs():
+        if (region := configured.region_of.get(each.legal_entity)) is None:
+            log.warning("%s at %s is not read back: it is in no region that is configured.", each.legal_entity, each.erp)
+        else:
+            found.append(ReadBack(region, each, _left(each)))
     with store_connection("cutover") as connection:
         ownership = PostgresOwnership(connection)
-        return hold_what_is_undone(ownership.regions(), found, ownership)
+        return hold_what_is_undone([each for each in ownership.regions() if each in configured.regions], found, ownership)
 
 
 def _left(desired: DesiredLockOut) -> frozenset[PostingRight] | None:
