@@ -19,6 +19,7 @@ import pendulum
 from airflow.sdk import DAG, Param, get_parsing_context, task
 
 from hybrid_erp.wiring.configuration import settings
+from hybrid_erp.wiring.form import text
 from hybrid_erp.wiring.retries import ErpRetryPolicy
 
 STEPS = {"show": "Show where it stands", "start": "Start", "raise_share": "Raise the share", "end": "End"}
@@ -38,7 +39,7 @@ def dual_run_dag(region: str) -> DAG:
             "share_percent": Param(
                 100, type="number", minimum=0.01, maximum=100, title="Share", description="Per cent of entities.", section="Dual run"
             ),
-            "reason": Param("", type="string", title="Reason", description="Goes to the audit trail.", section="Dual run"),
+            "reason": text(title="Reason", description="Goes to the audit trail.", section="Dual run"),
             "dry_run": Param(True, type="boolean", title="Dry run", description="Say what it would do.", section="Dual run"),
         },
     ) as built:

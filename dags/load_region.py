@@ -25,6 +25,7 @@ from airflow.sdk import DAG, Param, get_parsing_context, task
 from airflow.sdk.definitions.param import ParamsDict
 
 from hybrid_erp.wiring.configuration import settings
+from hybrid_erp.wiring.form import text
 from hybrid_erp.wiring.load_retries import PatientRetryPolicy
 
 SECTION = "Load"
@@ -117,7 +118,7 @@ def _params(legal_entities: list[str]) -> dict[str, Param]:
             description="The accounting date of all opening figures; the day of the snapshot unless it is given.", section=SECTION,
         ),
         "give_up": Param(False, type="boolean", title="Give the load up", description="To take another snapshot.", section=SECTION),
-        "reason": Param("", type="string", title="Reason", description="Of giving up; to the audit trail.", section=SECTION),
+        "reason": text(title="Reason", description="Of giving up; to the audit trail.", section=SECTION),
     }  # fmt: skip
 
 

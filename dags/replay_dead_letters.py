@@ -20,6 +20,7 @@ import pendulum
 from airflow.sdk import DAG, Param, task
 
 from hybrid_erp.wiring.configuration import settings
+from hybrid_erp.wiring.form import text
 from hybrid_erp.wiring.retries import ErpRetryPolicy
 
 FAILURES = ["validation", "period_closed", "conflict", "mapping_gap", "duplicate"]
@@ -46,7 +47,7 @@ with DAG(
     doc_md=__doc__,
     tags=["hybrid-erp", "replay"],
     params={
-        "reason": Param("", type="string", title="Reason", description="What was repaired; goes to the audit trail.", section="Replay"),
+        "reason": text(title="Reason", description="What was repaired; goes to the audit trail.", section="Replay"),
         "posting_ids": Param(
             [],
             type=["null", "array"],

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow.dag_processing.dagbag import BundleDagBag
-from airflow.sdk import DAG, Asset
+from airflow.sdk import DAG, Asset, Param
 
 
 def parsed(folder: Path) -> dict[str, Any]:
@@ -32,6 +32,7 @@ def parsed(folder: Path) -> dict[str, Any]:
                 "max_active_runs": dag.max_active_runs,
                 "clock": getattr(getattr(dag.timetable, "timetable", dag.timetable), "expression", None),
                 "params": sorted(dag.params),
+                "kept_from_running_by": sorted(name for name in dag.params if _must_be_filled(dag.params.get_param(name))),
                 "begun_by": [asset.uri for asset in assets_of(dag)],
                 "bells": [watcher.trigger.serialize()[1] for asset in assets_of(dag) for watcher in asset.watchers],
                 "tasks": {
@@ -51,6 +52,12 @@ def parsed(folder: Path) -> dict[str, Any]:
             for name, dag in bag.dags.items()
         },
     }
+
+
+def _must_be_filled(param: Param) -> bool:
+    """Whether Airflow's form lets nobody begin a run before something is written there."""
+    types = param.schema.get("type", ())
+    return param.value in ("", None) and "null" not in ([types] if isinstance(types, str) else types)
 
 
 def assets_of(dag: DAG) -> list[Asset]:

@@ -54,6 +54,11 @@ def test_every_dag_is_its_own_runbook(shipped: dict[str, Any]) -> None:
         assert "hybrid-erp" in dag["tags"], name
 
 
+def test_a_form_that_is_left_as_it_is_begins_a_run(shipped: dict[str, Any]) -> None:
+    """Most begin as a dry run, which needs no reason; what a run lacks is said by its first task, with the remedy."""
+    assert {name: dag["kept_from_running_by"] for name, dag in shipped["dags"].items() if dag["kept_from_running_by"]} == {}
+
+
 def test_no_dag_runs_for_the_past(shipped: dict[str, Any]) -> None:
     for name, dag in shipped["dags"].items():
         assert dag["catchup"] is False, name

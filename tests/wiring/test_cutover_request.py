@@ -73,6 +73,7 @@ def test_kinds_keep_one_order_and_are_named_once() -> None:
     ("conf", "told"),
     [
         ({"knds": ["ledger"]}, "knds: there is no such field; known are mode, kinds, from_period, reason, ticket, override_blackout"),
+        (LIVE | {"reason": None}, "reason: at least three letters are needed"),
         (LIVE | {"override_blackout": "no"}, "override_blackout: at least three letters are needed"),
         ({"mode": "now"}, "mode: Input should be 'dry_run', 'rehearsal' or 'live'"),
         ({"kinds": ["payroll"]}, "kinds.0: Input should be 'project', 'billing', 'ledger'"),

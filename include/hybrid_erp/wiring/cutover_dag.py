@@ -13,6 +13,7 @@ from hybrid_erp.model.cutover import ApproverRole, Direction, Mode, Step
 from hybrid_erp.model.cutover_plan import CutoverPlan
 from hybrid_erp.model.errors import ErpUnavailableError, HybridErpError, NotQuietError
 from hybrid_erp.wiring.approval import ApprovalRetryPolicy, RecordedApproval
+from hybrid_erp.wiring.form import text
 from hybrid_erp.wiring.over_budget import budget_alert
 
 SECTION: Final = "Cutover"
@@ -132,10 +133,10 @@ def _params(kinds: list[str]) -> dict[str, Param]:
             None, type=["null", "string"], pattern=r"^\d{4}-(0[1-9]|1[0-2])$", title="From accounting period", section=SECTION,
             description="The first one that the new owner holds, like 2026-11; the present one unless it is given.",
         ),
-        "reason": Param("", type="string", title="Reason", description="Goes to the audit trail.", section=SECTION),
-        "ticket": Param("", type="string", title="Ticket", description="The change that this belongs to.", section=SECTION),
-        "override_blackout": Param(
-            "", type="string", title="Override a blackout date", section=SECTION,
+        "reason": text(title="Reason", description="Goes to the audit trail.", section=SECTION),
+        "ticket": text(title="Ticket", description="The change that this belongs to.", section=SECTION),
+        "override_blackout": text(
+            title="Override a blackout date", section=SECTION,
             description="Why a live run may go on a day that the calendar keeps free. A second controller has to agree.",
         ),
     }  # fmt: skip

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hybrid_erp.model.cutover import CutoverRequest, Direction, Mode
 from hybrid_erp.model.errors import ConfigurationError, CutoverRefusedError
 from hybrid_erp.model.ownership import OWNED_KINDS, AccountingPeriod, PostingKind, next_period, period_of
 from hybrid_erp.model.region_plan import RegionPlan
 from hybrid_erp.settings import RegionSettings, Settings
-
-Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+from hybrid_erp.wiring.form import Text
 
 
 class CutoverConf(BaseModel):

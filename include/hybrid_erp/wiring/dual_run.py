@@ -14,6 +14,7 @@ from hybrid_erp.model.errors import OwnershipConflictError
 from hybrid_erp.operations.dual_run import DualRunRequest, DualRunStep, run_step
 from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.delivery import store_connection
+from hybrid_erp.wiring.form import Text
 
 log: Final = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class DualRunConf(BaseModel):
 
     step: DualRunStep = DualRunStep.SHOW
     share_percent: Annotated[Decimal, Field(gt=0, le=100, decimal_places=2)] = Decimal(100)
-    reason: str = ""
+    reason: Text = ""
     dry_run: bool = True
 
 

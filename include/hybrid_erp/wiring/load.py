@@ -24,6 +24,7 @@ from hybrid_erp.operations.load.terms import LoadTerms
 from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.connectors import books_reader, connector
 from hybrid_erp.wiring.delivery import store_connection
+from hybrid_erp.wiring.form import Text
 from hybrid_erp.wiring.load_proof import require_load
 from hybrid_erp.wiring.load_terms import terms_of
 
@@ -41,7 +42,7 @@ class LoadConf(BaseModel):
     load_on: date | None = None
     dry_run: bool = True
     give_up: bool = False
-    reason: str = ""
+    reason: Text = ""
 
 
 def request_load(region: str, conf: Mapping[str, Any], *, requested_by: str) -> list[str]:

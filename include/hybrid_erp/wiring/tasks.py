@@ -28,6 +28,7 @@ from hybrid_erp.model.limits import NoTurn
 from hybrid_erp.operations.replay import ReplayRequest, replay
 from hybrid_erp.wiring.configuration import settings
 from hybrid_erp.wiring.delivery import store_connection, worker, worker_name
+from hybrid_erp.wiring.form import Text
 from hybrid_erp.wiring.limits import CompanyTurn, in_turn
 
 log: Final = logging.getLogger(__name__)
@@ -171,7 +172,7 @@ class ReplayConf(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: str = ""
+    reason: Text = ""
     posting_ids: tuple[UUID, ...] | None = None
     region: str | None = None
     failure: str | None = None
