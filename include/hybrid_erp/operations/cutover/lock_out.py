@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import Any, Final
 
+from hybrid_erp.model.cutover import DesiredLockOut
 from hybrid_erp.model.errors import CutoverGivenUpError, LockOutUndoneError, OvertakenError
-from hybrid_erp.model.lock_out import LockOutState, is_locked, rights_to_take
+from hybrid_erp.model.lock_out import LockOutState, PostingRight, is_locked, rights_to_take
 from hybrid_erp.model.ownership import Phase
 from hybrid_erp.operations.cutover.move import Found, Move
 from hybrid_erp.ports import LockOut
@@ -91,5 +93,10 @@ def require_locked_out(move: Move) -> None:
         with move.work.lock_out(each.erp, each.legal_entity) as company:
             left = rights_to_take(company.state(), now.kinds, move.closers(each.erp, each.legal_entity))
         if left:
-            who = ", ".join(sorted({right.login for right in left}))
-            raise LockOutUndoneError(f"{each.legal_entity} at {each.erp} should be locked out, and lets {who} post.")
+            raise LockOutUndoneError(f"{undone_in_words(each, left)}.")
+
+
+def undone_in_words(desired: DesiredLockOut, left: Iterable[PostingRight]) -> str:
+    """Where somebody may post who should not, and who."""
+    who = ", ".join(sorted({right.login for right in left}))
+    return f"{desired.legal_entity} at {desired.erp} should be locked out, and lets {who} post"

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from hybrid_erp.model.cutover import DesiredLockOut
 from hybrid_erp.model.lock_out import PostingRight
 from hybrid_erp.model.ownership import PostingKind
+from hybrid_erp.operations.cutover.lock_out import undone_in_words
 
 BY: Final = "watch_moves"
 
@@ -33,10 +34,7 @@ class ReadBack:
     @property
     def undone(self) -> str | None:
         """What is wrong, for people."""
-        if not self.left:
-            return None
-        who = ", ".join(sorted({right.login for right in self.left}))
-        return f"{self.desired.legal_entity} at {self.desired.erp} should be locked out, and lets {who} post"
+        return undone_in_words(self.desired, self.left) if self.left else None
 
 
 def hold_what_is_undone(regions: Iterable[str], found: Sequence[ReadBack], holds: Holds) -> tuple[str, ...]:
